@@ -1,0 +1,31 @@
+# `make run` and `make test` each set up what they need in .venv on a bare machine with Python 3.11.
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+export OMP_NUM_THREADS ?= 1
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: run test check clean
+
+run: $(VENV)/.ready
+	$(BIN)/prefcurate run examples/quickstart.yaml
+
+test: $(VENV)/.ready-dev check
+	$(BIN)/pytest -n 2 --dist loadfile tests
+
+check: $(VENV)/.ready-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+$(VENV)/.ready: setup.py
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install -q --upgrade pip uv
+	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[all]'
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[all,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info store

@@ -1,0 +1,1 @@
+"""What you run: the command, the configuration, one module per stage job, the order of stages."""

@@ -1,0 +1,240 @@
+"""`prefcurate check`: reads the beginning of each source and says in words what it understood; computes and pays nothing."""
+
+import zlib
+from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+
+import pyarrow as pa
+
+from prefcurate.pipelines.config import Config
+from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
+from prefcurate.schemas.formats.hub import DatasetsReader
+from prefcurate.schemas.records import InputRow, Unreadable
+from prefcurate.transforms.ingest.agreement import Agreement, reversed_looking
+from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.sources import Intake, SourceError, open_source_file, plan_source
+from prefcurate.transforms.ingest.understand import (
+    KIND_WORDS,
+    Understanding,
+    builder_of,
+    never_there,
+    not_read,
+    shortened,
+)
+
+ROWS = 2000
+"""Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""
+FILES = 40
+"""Files of a source that are opened at most, spread over all of them."""
+SHOWN = 8
+"""Annotators, reasons and names that are listed."""
+
+
+@dataclass(frozen=True)
+class SourceReport:
+    """One source: what was seen, what is wrong with its description, and what a person should look at."""
+
+    name: str
+    format: str
+    files: int
+    opened: int
+    whole: bool
+    """Every row of the source was read."""
+    seen: Understanding
+    mistakes: tuple[str, ...]
+    notes: tuple[str, ...]
+    unread: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CheckReport:
+    """All sources, and those whose labels look reversed."""
+
+    sources: tuple[SourceReport, ...]
+    reversed: tuple[Agreement, ...]
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """What makes the configuration wrong: no file, a field that is nowhere, no row that could be read."""
+        return tuple(f"source {source.name!r}: {mistake}" for source in self.sources for mistake in source.mistakes)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing is wrong with the configuration; labels that look reversed are a warning."""
+        return not self.mistakes
+
+
+def check(config: Config, rows: int = ROWS) -> CheckReport:
+    """Reads at most `rows` rows of each source; raises nothing for what is wrong with a source, but reports it."""
+    sources = tuple(check_source(source, rows) for source in config.sources)
+    votes = [vote for source in sources for vote in source.seen.votes]
+    return CheckReport(sources, tuple(reversed_looking(votes)))
+
+
+def check_source(source: SourceOptions, rows: int = ROWS) -> SourceReport:
+    """One source, alone."""
+    seen = Understanding(source.name)
+    try:
+        intakes = plan_source(source)
+        picked = _spread(intakes, FILES)
+        whole = _read(source, picked, rows, seen) and len(picked) == len(intakes)
+    except (SourceError, OSError, ValueError) as error:
+        return SourceReport(source.name, source.reader.format, 0, 0, False, seen, (str(error),), (), ())
+    builder = builder_of(source.reader)
+    unread = tuple(not_read(seen, builder)) if builder else ()
+    return SourceReport(
+        source.name,
+        source.reader.format,
+        len(intakes),
+        len(picked),
+        whole,
+        seen,
+        tuple(_mistakes(source, seen)),
+        tuple(_notes(source, seen)),
+        unread,
+    )
+
+
+def _spread(intakes: list[Intake], count: int) -> list[Intake]:
+    step = max(1, -(-len(intakes) // count))
+    return intakes[::step]
+
+
+def _read(source: SourceOptions, intakes: list[Intake], rows: int, seen: Understanding) -> bool:
+    """Reads the beginning of each file; says whether that was everything."""
+    builder = builder_of(source.reader)
+    share = max(1, rows // len(intakes))
+    whole = True
+    for intake in intakes:
+        with closing(_rows_of(intake)) as found:
+            for row in islice(found, share):
+                seen.add(row, intake.unit.file.name, builder)
+            whole = whole and next(found, None) is None
+    return whole
+
+
+def _rows_of(intake: Intake) -> Generator[InputRow]:
+    line = 0
+    try:
+        for row in intake.source.reader.read(intake.unit, open_source_file):
+            line = row.line
+            yield row
+    except (EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
+        detail = f"{type(error).__name__}: {error}; rows after line {line} could not be read"
+        yield InputRow(line + 1, None, Unreadable("broken file", detail))
+
+
+def _mistakes(source: SourceOptions, seen: Understanding) -> Iterator[str]:
+    builder = builder_of(source.reader)
+    if not seen.rows:
+        yield "there is no row in its files"
+    elif not seen.used and seen.unreadable:
+        worst = max(seen.quarantined.values(), key=lambda item: item.rows)
+        yield f"no row could be read: {worst.reason}: {worst.detail}"
+    elif builder is not None:
+        about_labels = [key for key in seen.looked_up if key[0].startswith("label")]
+        if about_labels and not any(seen.looked_up[key].found for key in about_labels):
+            yield from (complaint for complaint in never_there(seen) if complaint.startswith("label"))
+
+
+def _notes(source: SourceOptions, seen: Understanding) -> Iterator[str]:
+    builder = builder_of(source.reader)
+    if builder is None:
+        return
+    guessed = _prompt_is_guessed(source, seen)
+    yield from (complaint for complaint in never_there(seen) if not (guessed and complaint.startswith("prompt:")))
+    if seen.given and not builder.tells_kind():
+        yield "nothing says what kind of annotator labelled (`kind`): the labels are taken as people's"
+    if seen.used and guessed:
+        yield "the rows have no prompt: what both responses have in common at the beginning is taken for it"
+
+
+def _prompt_is_guessed(source: SourceOptions, seen: Understanding) -> bool:
+    looked = seen.looked_up.get(("prompt", "prompt"))
+    return isinstance(source.reader, HfPreferenceReader | DatasetsReader) and looked is not None and not looked.found
+
+
+def render(report: CheckReport) -> str:
+    """The report as text for a terminal."""
+    blocks = ["\n".join(_source_lines(source)) for source in report.sources]
+    warnings = [_warning(agreement) for agreement in report.reversed]
+    mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
+    verdict = "" if warnings or mistakes else "Nothing looks wrong. Do the words above say what the data mean?"
+    return "\n\n".join(block for block in [*blocks, *warnings, *mistakes, verdict] if block)
+
+
+def _source_lines(report: SourceReport) -> Iterator[str]:
+    seen = report.seen
+    yield f"{report.name} ({report.format})"
+    yield f"  {_reading(report)}"
+    yield f"  {_accounts(seen)}"
+    for item in sorted(seen.quarantined.values(), key=lambda item: -item.rows)[:SHOWN]:
+        yield f"    unreadable: {item.rows:,} x {item.reason}, e.g. {item.where}: {item.detail}"
+    for example in seen.examples:
+        yield f"  for example {example.where}:"
+        yield f"    prompt  {example.prompt}"
+        yield f"    first   {example.first}"
+        yield f"    second  {example.second}"
+        yield from (f"    {opinion}" for opinion in example.opinions[:SHOWN] or ("no label",))
+    yield from (f"  {line}" for line in _label_lines(seen))
+    if report.unread:
+        yield f"  not read: {_listed(report.unread)}"
+    yield from (f"  note: {note}" for note in report.notes)
+
+
+def _reading(report: SourceReport) -> str:
+    files = f"{report.files:,} file{'' if report.files == 1 else 's'}"
+    if report.whole:
+        return f"{files}, {report.seen.rows:,} rows, all read"
+    opened = "" if report.opened == report.files else f" of {report.opened:,} of them"
+    return f"{files}; the first {report.seen.rows:,} rows{opened} read"
+
+
+def _accounts(seen: Understanding) -> str:
+    parts = [f"{seen.used:,} used, giving {seen.pairs:,} pairs"]
+    parts += [f"{seen.unlabelled:,} pairs without a label"] if seen.unlabelled else []
+    parts += [f"{seen.auxiliary:,} joined into others"] if seen.auxiliary else []
+    parts += [f"{seen.unreadable:,} unreadable"] if seen.unreadable else []
+    parts += [f"{seen.ratings:,} ratings"] if seen.ratings else []
+    parts += [f"{seen.spans:,} marked spans"] if seen.spans else []
+    parts += [f"{count:,} x {kind}" for kind, count in sorted(seen.materials.items())]
+    return ", ".join(parts)
+
+
+def _label_lines(seen: Understanding) -> Iterator[str]:
+    if not seen.annotators:
+        return
+    yield f"labels: {_histogram(seen.given)}; as stored: {_histogram(seen.stored)}"
+    if seen.unparsed:
+        yield f"labels that could not be understood: {seen.unparsed:,}"
+    known = seen.shown.total()
+    if known:
+        share = seen.shown["first_shown"] / known
+        yield f"the response shown first was preferred in {share:.0%} of {known:,} preferences whose order is known"
+    else:
+        yield "which response was shown first is not known"
+    top = seen.annotators.most_common(SHOWN)
+    names = ", ".join(f"{shortened(name, 40)} ({KIND_WORDS[kind]}) {count:,}" for (name, kind), count in top)
+    more = len(seen.annotators) - len(top)
+    yield f"annotators: {names}" + (f" and {more:,} more" if more else "")
+
+
+def _histogram(counts: Counter[str]) -> str:
+    order = ["first", "a", "second", "b", "tie", "both_good", "both_bad", "unratable"]
+    return ", ".join(f"{name} {counts[name]:,}" for name in order if counts[name]) or "none"
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    shown = ", ".join(shortened(name, 40) for name in names[:SHOWN])
+    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _warning(agreement: Agreement) -> str:
+    return (
+        f"WARNING: {agreement.who} and the others ({_listed(agreement.others)}) agree on {agreement.share:.0%} of "
+        f"{agreement.n:,} pairs, less than chance would: labels look reversed. If they are about the response shown first and second, say "
+        "which was shown first (`order`) and `of: shown` at the label; if a and b are mixed up, turn its `values`."
+    )

@@ -1,0 +1,135 @@
+"""The configuration: one YAML file, validated as a whole before anything runs."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from prefcurate.schemas.canonical import shard_of
+from prefcurate.transforms.annotate.annotator import check_distinct
+from prefcurate.transforms.annotate.options import AnnotatorOptions
+from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.describe.options import DescribeOptions
+from prefcurate.transforms.embed.options import EmbedOptions
+from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions, describe_error
+from prefcurate.transforms.options import Options
+from prefcurate.transforms.publish.options import PublishOptions
+from prefcurate.transforms.route.options import RouteOptions
+from prefcurate.transforms.rubrics.options import RubricOptions
+from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.store.files import absolute
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; every line names the key, the value and the remedy. Nothing was paid."""
+
+
+class Config(Options):
+    """Everything that a run is told. Relative paths are relative to the folder of the YAML file."""
+
+    store: str
+    shards: int = 16
+    seed: int = 7
+    budget: float | None = Field(default=None, ge=0)
+    sources: tuple[SourceOptions, ...] = Field(min_length=1)
+    benchmarks: tuple[BenchmarkOptions, ...] = ()
+    gold: GoldOptions = GoldOptions()
+    overrides: str | None = None
+    max_quarantined: float | None = Field(default=None, ge=0, le=1)
+    """Share of input rows in quarantine above which a run fails; none fails by default."""
+    embed: EmbedOptions = EmbedOptions()
+    screen: ScreenOptions = ScreenOptions()
+    describe: DescribeOptions = DescribeOptions()
+    rubrics: RubricOptions = RubricOptions()
+    annotators: tuple[AnnotatorOptions, ...] = ()
+    consensus: ConsensusOptions = ConsensusOptions()
+    route: RouteOptions = RouteOptions()
+    publish: PublishOptions = PublishOptions()
+
+    @field_validator("shards")
+    @classmethod
+    def _power_of_two(cls, shards: int) -> int:
+        shard_of("0" * 32, shards)
+        return shards
+
+    @model_validator(mode="after")
+    def _unique_names(self) -> "Config":
+        for what in ("sources", "benchmarks", "annotators"):
+            names = [item.name for item in getattr(self, what)]
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what}: the name {twice[0]!r} is used twice; every name must be its own")
+        check_distinct(self.annotators)
+        return self
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """YAML without objects, in which a key that stands twice is an error."""
+
+
+def _mapping(loader: _UniqueKeys, node: yaml.MappingNode) -> dict[Any, Any]:
+    own = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+    keys = [loader.construct_object(key, deep=True) for key in own]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ConfigError(f"line {node.start_mark.line + 1}: the key {key!r} stands twice; only one could count")
+    return loader.construct_mapping(node, deep=True)
+
+
+_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def load_config(path: str) -> Config:
+    """Reads and validates a YAML file.
+
+    Raises:
+        ConfigError: with every mistake found, one a line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    try:
+        values = yaml.load(text, _UniqueKeys)  # noqa: S506 a SafeLoader
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no settings; see examples/quickstart.yaml")
+    return parse_config(values, folder=str(Path(path).absolute().parent))
+
+
+def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
+    """Validates settings; relative paths in them are taken from ``folder``.
+
+    Raises:
+        ConfigError: with every mistake found, one a line.
+    """
+    try:
+        config = Config.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError("\n".join(describe_error(item, Config) for item in error.errors())) from error
+    bound = tuple(annotator.bound(config.embed, config.gold) for annotator in config.annotators)
+    return _absolute_paths(config.model_copy(update={"annotators": bound}), folder)
+
+
+def _absolute_paths(config: Config, folder: str) -> Config:
+    def resolved(path: str) -> str:
+        return path if "://" in path else absolute(str(Path(folder) / Path(path).expanduser()))
+
+    def source(options: SourceOptions) -> SourceOptions:
+        def file(path: str) -> str:
+            # What has no files may still lie in a folder: `./saved` is one, `org/name` is a name.
+            return resolved(path) if options.reader.has_files or path.startswith((".", "~", "/")) else path
+
+        path = file(options.path) if isinstance(options.path, str) else tuple(map(file, options.path))
+        return options.model_copy(update={"path": path})
+
+    return config.model_copy(
+        update={
+            "store": resolved(config.store),
+            "sources": tuple(map(source, config.sources)),
+            "benchmarks": tuple(b.model_copy(update={"path": resolved(b.path)}) for b in config.benchmarks),
+            "overrides": None if config.overrides is None else resolved(config.overrides),
+        }
+    )

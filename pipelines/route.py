@@ -1,0 +1,26 @@
+"""The stage route: who should look at which pair next.
+
+prefcurate run CONFIG --stages route
+prefcurate run CONFIG --stages route --runner=DataflowRunner --project=… --region=… --temp_location=gs://…
+"""
+
+from typing import Any
+
+from prefcurate.pipelines.config import Config
+from prefcurate.pipelines.stage import Stage
+from prefcurate.transforms.route.options import ALGORITHM
+from prefcurate.transforms.route.route import READS, WRITES, Route
+
+
+def _settings(config: Config) -> Any:
+    return {"algorithm": ALGORITHM, "route": config.route.model_dump(mode="json")}
+
+
+STAGE = Stage(
+    name="route",
+    after=("ingest", "annotate", "consensus"),
+    reads=READS,
+    writes=WRITES,
+    settings=_settings,
+    transform=lambda config, context: Route(context, config.route),
+)

@@ -1,0 +1,25 @@
+"""The stage job screen: near duplicates, contradictions, benchmark contamination, bad responses, gold sides.
+
+Alone: ``prefcurate run CONFIG --stages screen``; on Dataflow add ``--runner=DataflowRunner --project=… --region=…
+--temp_location=gs://…``. Benchmarks are read by one worker, so their paths must be reachable from there.
+"""
+
+from typing import Any
+
+from prefcurate.pipelines.config import Config
+from prefcurate.pipelines.stage import Stage
+from prefcurate.transforms.screen.stage import READS, WRITES, Screen, settings
+
+
+def _settings(config: Config) -> Any:
+    return settings(config.screen, config.benchmarks, config.gold)
+
+
+STAGE = Stage(
+    name="screen",
+    after=("ingest",),
+    reads=READS,
+    writes=WRITES,
+    settings=_settings,
+    transform=lambda config, context: Screen(context, config.screen, config.benchmarks, config.gold),
+)

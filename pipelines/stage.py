@@ -1,0 +1,36 @@
+"""What a stage is to the loop of `prefcurate.pipelines.curate`: what it builds on and how its graph is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from prefcurate.pipelines.config import Config
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.transforms.steps.context import StageContext
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage job.
+
+    Attributes:
+        name: as in `--stages`.
+        after: the stages that it builds on; it runs again when one of them changed its tables.
+        reads: tables that it reads.
+        writes: tables that it commits.
+        settings: what of the configuration can change its result, as JSON-able data (an algorithm version included).
+        transform: its graph, from a pipeline's root to the ledger entry.
+    """
+
+    name: str
+    after: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    settings: Callable[[Config], Any]
+    transform: Callable[[Config, StageContext], beam.PTransform]
+
+    def fingerprint(self, config: Config) -> str:
+        """Of the stage's part of the configuration, for the ledger."""
+        return stable_hash("stage", self.name, config.seed, self.settings(config))

@@ -1,0 +1,1 @@
+"""One small module per outside format: bytes of a source in, input rows out."""

@@ -1,0 +1,78 @@
+"""What a reader of an outside format is: files of a source in, input rows out, nothing else.
+
+A reader does no deduplication, makes no ids and knows no store. It never raises for a bad row: it gives the row with
+the outcome `Unreadable`. It gives every row of every file exactly once.
+"""
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import IO, ClassVar
+
+from pydantic import BaseModel, ConfigDict
+
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.records import InputRow
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class SourceFile:
+    """A file of a source: its address, and its name relative to the source's path (or its own name), for people."""
+
+    uri: str
+    name: str
+
+
+Opener = Callable[[SourceFile], AbstractContextManager[IO[bytes]]]
+"""Opens a file for reading bytes, already decompressed (.gz)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadUnit:
+    """One file to be read, and the files whose rows are joined into it. Each file of a source is `file` of one unit."""
+
+    file: SourceFile
+    joined: tuple[SourceFile, ...] = ()
+
+
+class Reader(BaseModel):
+    """A format with its settings; the settings are the keys that a source of this format may have in the YAML.
+
+    Subclasses set `format`, `version` and `suffixes`, and implement `read`; those whose rows are spread over several
+    files also override `plan`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: ClassVar[str]
+    version: ClassVar[int] = 1
+    """Raised by hand when the meaning of what is read changes; part of the fingerprint."""
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".json")
+    """File names (without .gz) that belong to the format when the source's path is a folder."""
+    has_files: ClassVar[bool] = True
+    """Whether `path` names files; a dataset of a hub has none."""
+
+    def fingerprint(self) -> str:
+        """Of everything that can change what a row is read as."""
+        return stable_hash("reader", self.format, self.version, self.model_dump(mode="json"))
+
+    def files(self, path: str | tuple[str, ...]) -> list[SourceFile] | None:
+        """The files of a source, for formats that are not files; None means: list `path`."""
+        return None
+
+    def digest(self, file: SourceFile) -> str | None:
+        """A hash or revision of a file's content, for formats that are not files; None means: hash its bytes."""
+        return None
+
+    def plan(self, files: Sequence[SourceFile]) -> list[ReadUnit]:
+        """Splits a source's files into units, each file once.
+
+        Raises:
+            ValueError: the files do not make a source of this format; the message says what is missing.
+        """
+        return [ReadUnit(file) for file in sorted(files)]
+
+    @abstractmethod
+    def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
+        """Every row of the unit's file, in file order."""

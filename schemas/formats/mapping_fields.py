@@ -1,0 +1,262 @@
+"""One field of the `mapping` reader: a path, a template, a constant, or a piece cut out of a longer text.
+
+prompt: question                                   a path
+prompt: "{instruction}\\n{input}"                   a template; {{ and }} are braces
+annotator: {constant: gpt-4}                       the same in every row
+prompt: {path: turns, json: true}                  text that holds JSON
+response_a: {path: text, after: "### Answer:\\n", before: "\\n###"}
+kind: {path: rater, values: {human: person, bot: llm_judge}}
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_up, missing_message, parse_path
+from prefcurate.schemas.formats.mapping_values import Values, is_nothing
+from prefcurate.schemas.formats.rows import RowError
+
+_PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|([{}])")
+
+
+class Settings(BaseModel):
+    """The base of the settings of a reader: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Text with paths in braces, by line: literal text and paths in turn."""
+
+    lines: tuple[tuple[str | Path, ...], ...]
+
+    def paths(self) -> list[Path]:
+        """The paths inside."""
+        return [piece for line in self.lines for piece in line if isinstance(piece, Path)]
+
+    def render(self, text_of: Callable[[Path], str]) -> str:
+        """The text. A line whose pieces are all empty is left out, with the blank line before it."""
+        if not any(text_of(path) for path in self.paths()):
+            return ""
+        rendered: list[str] = []
+        for line in self.lines:
+            pieces = [text_of(piece) for piece in line if isinstance(piece, Path)]
+            words = "".join(piece for piece in line if isinstance(piece, str)).strip()
+            if pieces and not any(pieces) and not words:
+                while rendered and not rendered[-1].strip():
+                    rendered.pop()
+                continue
+            rendered.append(_render_line(line, text_of))
+        return "\n".join(rendered)
+
+
+def _render_line(line: tuple[str | Path, ...], text_of: Callable[[Path], str]) -> str:
+    done = ""
+    for piece in line:
+        text = piece if isinstance(piece, str) else text_of(piece)
+        # An empty piece leaves no double space; what stands in the data is not touched.
+        if isinstance(piece, str) and text.startswith(" ") and done.endswith(" "):
+            text = text[1:]
+        done += text
+    return done
+
+
+def parse_template(text: str) -> Template:
+    """A template out of how a person writes it.
+
+    Raises:
+        ValueError: a brace stands alone, or what stands in braces is no path.
+    """
+    lines: list[list[str | Path]] = [[]]
+    position = 0
+    for match in _PIECE.finditer(text):
+        _add_text(lines, text[position : match.start()])
+        position = match.end()
+        if match.group(2):
+            raise ValueError(
+                f"{text!r}: a brace stands alone at character {match.start() + 1}; write {{{{ or }}}} for one"
+            )
+        if match.group(1) is None:
+            _add_text(lines, match.group()[0])
+        else:
+            lines[-1].append(parse_path(match.group(1)))
+    _add_text(lines, text[position:])
+    return Template(tuple(tuple(line) for line in lines))
+
+
+def _add_text(lines: list[list[str | Path]], text: str) -> None:
+    first, *more = text.split("\n")
+    if first:
+        lines[-1].append(first)
+    lines.extend([line] if line else [] for line in more)
+
+
+class FieldSpec(Settings):
+    """Where a field's value comes from. Written as text it is a path, or with braces a template."""
+
+    path: str | None = None
+    template: str | None = None
+    constant: Any = None
+    json_text: bool = Field(default=False, alias="json")
+    """The value is text that holds JSON, e.g. a list of messages in a CSV cell."""
+    after: str | None = None
+    """Only what stands behind the first place of this text."""
+    before: str | None = None
+    """Only what stands before the next place of this text."""
+    values: dict[Any, Any] | None = None
+    """What the values of the source mean; a value that is not here makes the row unreadable."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, given: Any) -> Any:
+        if isinstance(given, str):
+            return {"template" if "{" in given or "}" in given else "path": given}
+        if isinstance(given, int) and not isinstance(given, bool):
+            return {"path": f"[{given}]"}
+        return given
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "FieldSpec":
+        named = [name for name in ("path", "template", "constant") if getattr(self, name) is not None]
+        if len(named) != 1:
+            found = " and ".join(named) or "none of them"
+            raise ValueError(f"a field is one of path, template and constant; here is {found}")
+        _ = self.parsed, self.table
+        return self
+
+    @cached_property
+    def parsed(self) -> Path | Template | None:
+        """The path or the template."""
+        if self.path is not None:
+            return parse_path(self.path)
+        return parse_template(self.template) if self.template is not None else None
+
+    @cached_property
+    def table(self) -> Values | None:
+        """The meaning of the values, where there is a table of them."""
+        return None if self.values is None else Values.of(self.values)
+
+    def paths(self) -> list[Path]:
+        """The paths that it reads."""
+        if isinstance(self.parsed, Template):
+            return self.parsed.paths()
+        return [] if self.parsed is None else [self.parsed]
+
+    def __str__(self) -> str:
+        return str(self.path or self.template or f"constant {self.constant!r}")
+
+
+@dataclass(frozen=True)
+class Looker:
+    """Looks fields up in a row. `used` are the top-level keys that the mapping uses anywhere: none is a misspelling."""
+
+    used: frozenset[str]
+
+    def value(self, spec: FieldSpec | None, scope: Scope) -> Any:
+        """The value of an optional field; `ABSENT` where it is not there.
+
+        Raises:
+            RowError: the name is a typing error, or the value has no meaning in the field's table.
+        """
+        if spec is None:
+            return ABSENT
+        if isinstance(spec.parsed, Template):
+            value: Any = spec.parsed.render(lambda path: self._piece(path, scope)) or ABSENT
+        else:
+            value = spec.constant if spec.parsed is None else look_up(spec.parsed, scope, self.used)
+        return self._meaning(spec, self._cut(spec, self._parsed(spec, value)))
+
+    def required(self, spec: FieldSpec, scope: Scope, what: str) -> Any:
+        """The value of a field that every row must have.
+
+        Raises:
+            RowError: it is absent or null.
+        """
+        value = self.value(spec, scope)
+        if value is ABSENT:
+            detail = "; ".join(
+                missing_message(path, scope, self.used) for path in spec.paths() if path.find(scope) is ABSENT
+            )
+            raise RowError("field missing", detail or f"{what} ({spec}) is empty")
+        if value is None:
+            raise RowError("field missing", f"{what} ({spec}) is null")
+        return value
+
+    def text(self, spec: FieldSpec | None, scope: Scope) -> str | None:
+        """An optional field as a name or a number in words (17.0 is "17"); None where there is nothing."""
+        if spec is None:
+            return None
+        value = self.value(spec, scope)
+        if is_nothing(value):
+            return None
+        if isinstance(value, float | Decimal) and value == int(value):
+            value = int(value)
+        if isinstance(value, Mapping | list | tuple):
+            raise RowError("wrong type", f"{str(spec)!r} should be a name or a number and is {type(value).__name__}")
+        return plain_text(value).strip()
+
+    def number(self, spec: FieldSpec | None, scope: Scope) -> float | None:
+        """An optional field as a number; None where there is nothing.
+
+        Raises:
+            RowError: it is something else.
+        """
+        value = self.value(spec, scope)
+        if is_nothing(value):
+            return None
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise RowError("wrong type", f"{str(spec)!r} should be a number and is {str(value)[:80]!r}") from error
+        if number in (float("inf"), float("-inf")):
+            raise RowError("wrong type", f"{str(spec)!r} is infinite")
+        return number
+
+    def _piece(self, path: Path, scope: Scope) -> str:
+        value = look_up(path, scope, self.used)
+        if value is ABSENT or value is None or (isinstance(value, float) and is_nothing(value)):
+            return ""
+        if isinstance(value, Mapping | list | tuple):
+            raise RowError("wrong type", f"{path.text!r} in a template should be text and is {type(value).__name__}")
+        return plain_text(value) if plain_text(value).strip() else ""
+
+    def _parsed(self, spec: FieldSpec, value: Any) -> Any:
+        if not spec.json_text or is_nothing(value):
+            return value
+        try:
+            return json.loads(value)
+        except (ValueError, TypeError, RecursionError) as error:
+            raise RowError("bad JSON", f"{str(spec)!r} should hold JSON: {error}") from error
+
+    def _cut(self, spec: FieldSpec, value: Any) -> Any:
+        if (spec.after is None and spec.before is None) or not isinstance(value, str):
+            return value
+        for mark, side in ((spec.after, "after"), (spec.before, "before")):
+            if mark is not None:
+                head, found, tail = value.partition(mark)
+                if not found:
+                    raise RowError("mark missing", f"{str(spec)!r}: the text of `{side}`, {mark[:60]!r}, is not there")
+                value = tail if side == "after" else head
+        return value
+
+    def _meaning(self, spec: FieldSpec, value: Any) -> Any:
+        if spec.table is None:
+            return value
+        word = spec.table.get(value)
+        if word is None and not is_nothing(value):
+            raise RowError("unknown value", f"{str(spec)!r} is {value!r}; known values: {spec.table.known()}")
+        return ABSENT if word is None else word
+
+
+def plain_text(value: Any) -> str:
+    """A scalar as text: true and false as in JSON, everything else as Python writes it."""
+    return ("true" if value else "false") if isinstance(value, bool) else str(value)

@@ -1,0 +1,206 @@
+"""The opinions of one row: one label, a list of them, or one for each element of a list in the row."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pydantic import field_validator, model_validator
+
+from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
+from prefcurate.schemas.formats.mapping_paths import Scope
+from prefcurate.schemas.formats.mapping_rules import About, Rule, Ruled, kind_of, order_of
+from prefcurate.schemas.formats.mapping_values import is_nothing
+from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.records import GivenLabel, GivenRating, Order, Verdict
+
+ANONYMOUS = "anonymous"
+"""The annotator of a label that nobody's name stands at."""
+
+_VERDICTS = {"a": Verdict.FIRST, "b": Verdict.SECOND}
+_RULES = frozenset({"path", "path_a", "path_b", "columns", "constant", "p_a"})
+_ORDERS = {"ab": Order.FIRST_SHOWN_FIRST, "ba": Order.SECOND_SHOWN_FIRST, "unknown": Order.UNKNOWN}
+
+
+class LabelSpec(Rule):
+    """One entry under `label`. With `each`, its paths start at every element of a list (or object) in the row."""
+
+    each: FieldSpec | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_short_form(cls, given: Any) -> Any:
+        if isinstance(given, Mapping) and "each" in given and not _RULES & set(given):
+            return {**given, "path": "."}
+        return {"path": given} if isinstance(given, str) else given
+
+
+class RatingSpec(About):
+    """One score of one response: `{of: a, path: score_a, attribute: {constant: helpfulness}, scale: [1, 5]}`."""
+
+    of: str
+    path: FieldSpec
+    scale: tuple[float, float] | None = None
+
+    @field_validator("of")
+    @classmethod
+    def _side(cls, of: str) -> str:
+        if of not in ("a", "b"):
+            raise ValueError(f"{of!r} is neither a nor b")
+        return of
+
+
+@dataclass(frozen=True)
+class Opinions:
+    """Everything that a row says about its pair."""
+
+    labels: tuple[GivenLabel, ...]
+    ratings: tuple[GivenRating, ...]
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Reads labels and ratings; `default` is what the fields beside `label` say about annotator, kind, order, …"""
+
+    look: Looker
+    default: About
+
+    def opinions(self, labels: tuple[LabelSpec, ...], ratings: tuple[RatingSpec, ...], row: Scope) -> Opinions:
+        """The opinions of a row.
+
+        A value that the rule does not know stays as an unparsed label when another label of the row is good; a row
+        whose every label is unknown is unreadable, since its pair would look as if nobody had judged it.
+
+        Raises:
+            RowError: no label of the row could be understood, or a field is a typing error or of a wrong type.
+        """
+        given: list[GivenLabel] = []
+        scores: list[GivenRating] = []
+        unknown: list[str] = []
+        for spec in labels:
+            for scope in self.scopes(spec, row):
+                ruled = spec.apply(self.look, scope)
+                scores += self._scores(spec, ruled, scope)
+                if ruled.unknown is not None:
+                    unknown.append(ruled.unknown)
+                if ruled.word is not None or ruled.unknown is not None:
+                    given.append(self._label(spec, ruled, scope))
+        if unknown and len(unknown) == len(given):
+            raise RowError("unknown label", unknown[0])
+        return Opinions(tuple(given), (*scores, *(score for spec in ratings for score in self._rating(spec, row))))
+
+    def scopes(self, spec: LabelSpec, row: Scope) -> Iterator[Scope]:
+        """Where an entry's paths start: at the row, or with `each` at every element that is there."""
+        if spec.each is None:
+            yield row
+            return
+        value = self.look.value(spec.each, row)
+        if is_nothing(value):
+            return
+        if isinstance(value, Mapping):
+            elements: list[tuple[str | int, Any]] = list(value.items())
+        elif isinstance(value, list | tuple):
+            elements = list(enumerate(value))
+        else:
+            raise RowError("wrong type", f"each: {str(spec.each)!r} should be a list and is {str(value)[:80]!r}")
+        for key, element in elements:
+            if not is_nothing(element):
+                yield row.within(key, element)
+
+    def _about(self, spec: About, name: str, scope: Scope) -> tuple[FieldSpec | None, Scope]:
+        """A field of an entry, or else the one beside `label`, whose paths start at the row."""
+        own = getattr(spec, name)
+        return (own, scope) if own is not None else (getattr(self.default, name), scope.root)
+
+    def _text(self, spec: About, name: str, scope: Scope) -> str | None:
+        return self.look.text(*self._about(spec, name, scope))
+
+    def _sample(self, spec: About, scope: Scope) -> int:
+        number = self.look.number(*self._about(spec, "sample", scope))
+        return 0 if number is None else int(number)
+
+    def _annotator(self, spec: About, scope: Scope) -> str:
+        return self._text(spec, "annotator", scope) or ANONYMOUS
+
+    def _kind(self, spec: About, scope: Scope) -> Any:
+        field, where = self._about(spec, "kind", scope)
+        return kind_of(field, self.look, where)
+
+    def _label(self, spec: LabelSpec, ruled: Ruled, scope: Scope) -> GivenLabel:
+        field, where = self._about(spec, "order", scope)
+        order = order_of(field, self.look, where)
+        strength = self.look.number(spec.strength, scope)
+        label = GivenLabel(
+            annotator=self._annotator(spec, scope),
+            kind=self._kind(spec, scope),
+            verdict=None if ruled.word is None else _VERDICTS.get(ruled.word) or Verdict(ruled.word),
+            order=_ORDERS[order],
+            p_first=self._probability(spec, scope),
+            strength=ruled.strength if strength is None else strength,
+            attribute=self._text(spec, "attribute", scope) or "overall",
+            context=self._text(spec, "context", scope) or "none",
+            principle=self._text(spec, "principle", scope),
+            sample=self._sample(spec, scope),
+            rationale=self._text(spec, "rationale", scope),
+            raw_output=ruled.raw,
+            parse_status="ok" if ruled.unknown is None else "unparsed",
+            family=self._text(spec, "family", scope),
+        )
+        return _mirrored(label) if self._is_mirrored(spec, scope) else label
+
+    def _is_mirrored(self, spec: LabelSpec, scope: Scope) -> bool:
+        """Whether a and b of this label are the fields' b and a: said in shown order, and b was shown first."""
+        if spec.of == "fields":
+            return False
+        field, where = self._about(spec, "order", scope)
+        order = order_of(field, self.look, where)
+        if order == "unknown":
+            raise RowError("unknown order", "the label is given in shown order (of: shown), and the order is not known")
+        return order == "ba"
+
+    def _probability(self, spec: LabelSpec, scope: Scope) -> float | None:
+        p = self.look.number(spec.p_a, scope)
+        if p is not None and not 0 <= p <= 1:
+            raise RowError("wrong type", f"{str(spec.p_a)!r} should be a probability and is {p!r}")
+        return p
+
+    def _scores(self, spec: LabelSpec, ruled: Ruled, scope: Scope) -> Iterator[GivenRating]:
+        sides = (
+            ("second", "first") if self._has_score(ruled) and self._is_mirrored(spec, scope) else ("first", "second")
+        )
+        for side, score in zip(sides, ruled.scores, strict=True):
+            if score is not None:
+                yield self._score(spec, side, score, spec.scale, scope)
+
+    def _has_score(self, ruled: Ruled) -> bool:
+        return ruled.scores != (None, None)
+
+    def _rating(self, spec: RatingSpec, row: Scope) -> Iterator[GivenRating]:
+        score = self.look.number(spec.path, row)
+        if score is not None:
+            yield self._score(spec, "first" if spec.of == "a" else "second", score, spec.scale, row)
+
+    def _score(
+        self, spec: About, side: Any, score: float, scale: tuple[float, float] | None, scope: Scope
+    ) -> GivenRating:
+        low, high = scale or (None, None)
+        return GivenRating(
+            of=side,
+            annotator=self._annotator(spec, scope),
+            kind=self._kind(spec, scope),
+            attribute=self._text(spec, "attribute", scope) or "overall",
+            value=score,
+            scale_min=low,
+            scale_max=high,
+            sample=self._sample(spec, scope),
+            rationale=self._text(spec, "rationale", scope),
+        )
+
+
+def _mirrored(label: GivenLabel) -> GivenLabel:
+    turned = {Verdict.FIRST: Verdict.SECOND, Verdict.SECOND: Verdict.FIRST}
+    return replace(
+        label,
+        verdict=None if label.verdict is None else turned.get(label.verdict, label.verdict),
+        p_first=None if label.p_first is None else 1.0 - label.p_first,
+        strength=None if label.strength is None else -label.strength,
+    )

@@ -1,0 +1,197 @@
+"""Field paths of the `mapping` reader: `a.b[0]`, `votes[-1]`, `["odd.key"]`, `$.from.the.row`; and what lies there.
+
+A path is looked up, never evaluated. A key that the row has letter by letter (`response.1`, `Answer A`) is taken as
+it stands before any dot in it is understood as a step.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+from prefcurate.schemas.formats.rows import RowError
+
+Step = str | int
+
+_STEP = re.compile(r"""\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]|\['([^']*)'\]|\.?([^.\[\]]+)""")
+NEAR = 0.75
+"""How alike (difflib ratio) a key must be to be offered as what was meant."""
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""Nothing lies at the path; a null that is written down is None instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where paths start: the row, and with `each` one element of a list in it, with its number or its key.
+
+    `columns` is true for tables, whose columns are known: there a name that is not among them is always a mistake.
+    """
+
+    row: Any
+    element: Any
+    key: str | int | None = None
+    columns: bool = False
+
+    def within(self, key: str | int, element: Any) -> "Scope":
+        """The scope of one element."""
+        return Scope(self.row, element, key, self.columns)
+
+    @property
+    def root(self) -> "Scope":
+        """The scope of the row itself."""
+        return Scope(self.row, self.row, None, self.columns)
+
+
+def row_scope(row: Any, columns: bool = False) -> Scope:
+    """The scope in which a row's own paths start."""
+    return Scope(row, row, None, columns)
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A parsed path. `text` is how it was written."""
+
+    text: str
+    steps: tuple[Step, ...]
+    from_row: bool = False
+
+    def find(self, scope: Scope) -> Any:
+        """What lies at the path, or `ABSENT`."""
+        start = scope.row if self.from_row else scope.element
+        if self.text == ".":
+            return start
+        if self.text in ("@key", "@index"):
+            return ABSENT if scope.key is None else scope.key
+        if isinstance(start, Mapping) and self.text in start:
+            return start[self.text]
+        return _walk(start, self.steps)
+
+    def first(self) -> str | None:
+        """The first key of the path, where it is one."""
+        return self.steps[0] if self.steps and isinstance(self.steps[0], str) else None
+
+
+def parse_path(text: str) -> Path:
+    """A path out of how a person writes it.
+
+    Raises:
+        ValueError: it is not a path; the message shows where.
+    """
+    if not text.strip():
+        raise ValueError("a field path is empty; name a field of the rows")
+    if text in (".", "$", "@key", "@index"):
+        return Path("." if text == "$" else text, (), text == "$")
+    rest = text.removeprefix("$.") if text.startswith("$.") else text
+    steps: list[Step] = []
+    position = 0
+    while position < len(rest):
+        match = _STEP.match(rest, position)
+        if match is None:
+            raise ValueError(f'{text!r} is no field path: at {rest[position:]!r}; write a.b[0] or ["odd.key"]')
+        index, quoted, single, plain = match.groups()
+        steps.append(int(index) if index else json.loads(quoted) if quoted else single if single is not None else plain)
+        position = match.end()
+    return Path(rest if rest != text else text, tuple(steps), rest != text)
+
+
+def _walk(value: Any, steps: tuple[Step, ...]) -> Any:
+    for step in steps:
+        if isinstance(step, int):
+            if not isinstance(value, list | tuple) or not -len(value) <= step < len(value):
+                return ABSENT
+            value = value[step]
+        elif isinstance(value, Mapping) and step in value:
+            value = value[step]
+        else:
+            return ABSENT
+    return value
+
+
+def missing_message(path: Path, scope: Scope, used: Iterable[str] = ()) -> str:
+    """Says that a path leads nowhere, where it stops, and what name may have been meant."""
+    start, where = (scope.row if path.from_row else scope.element), ""
+    for step in path.steps:
+        found = _walk(start, (step,))
+        if found is ABSENT:
+            return _missing_step(path, step, start, where, used)
+        start, where = found, f"{where}.{step}" if where else str(step)
+    return f"field {path.text!r} is not in the row"
+
+
+def _missing_step(path: Path, step: Step, value: Any, where: str, used: Iterable[str]) -> str:
+    message = f"field {path.text!r} is not in the row"
+    if where:
+        message += f" ({where!r} is {_shape(value)})"
+    if not isinstance(value, Mapping) or isinstance(step, int):
+        return message
+    near = near_key(step, value, used)
+    if near is not None:
+        return f"{message}; did you mean {near!r}?"
+    names = [str(key) for key in value]
+    listed = ", ".join(repr(name) for name in names[:12]) + (", …" if len(names) > 12 else "")
+    return f"{message}; it has {listed}" if names else f"{message}; it is empty"
+
+
+def near_key(name: Step, value: Any, used: Iterable[str] = ()) -> str | None:
+    """A key of `value` that looks like a misspelt `name`, leaving out those that other fields of the mapping use."""
+    if not isinstance(value, Mapping) or isinstance(name, int):
+        return None
+    taken = set(used)
+    by_fold = {str(key).casefold(): str(key) for key in value if str(key) not in taken}
+    if name.casefold() in by_fold:
+        return by_fold[name.casefold()]
+    near = difflib.get_close_matches(name.casefold(), by_fold, n=1, cutoff=NEAR)
+    return by_fold[near[0]] if near else None
+
+
+_NUMBERED = re.compile(r"(?:[ _.-][^ _.-]|[ _.-]?\d+)$")
+
+
+def _is_misspelt(name: str, value: Any, used: Iterable[str]) -> bool:
+    """Whether a key looks like a misspelt `name`; `vote_2` is no misspelling of `vote_1`, nor `vote_count` of `vote`."""
+    near = near_key(name, value, used)
+    if near is None:
+        return False
+    one, other = sorted((name.casefold(), near.casefold()), key=len)
+    numbered = one != other and _NUMBERED.search(one) and _NUMBERED.sub("", one) == _NUMBERED.sub("", other)
+    longer = other.startswith(one) and other[len(one) : len(one) + 1] in tuple(" _.-")
+    return not numbered and not longer
+
+
+def _shape(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    return "null" if value is None else f"{type(value).__name__} {str(value)[:40]!r}"
+
+
+def look_up(path: Path, scope: Scope, used: Iterable[str] = ()) -> Any:
+    """What lies at an optional path, or `ABSENT`; a name that can only be a typing error is an error.
+
+    Raises:
+        RowError: a table has no such column, or the row has a key that looks like a misspelling of it.
+    """
+    value = path.find(scope)
+    if value is not ABSENT:
+        return value
+    first = path.first()
+    start = scope.row if path.from_row else scope.element
+    at_row = start is scope.row
+    if path.steps and not at_row and not isinstance(start, Mapping | list | tuple):
+        raise RowError(
+            "wrong type", f"field {path.text!r}: the element is {_shape(start)}; write `.` for the element itself"
+        )
+    unknown = first is not None and isinstance(start, Mapping) and first not in start
+    if unknown and ((scope.columns and at_row) or _is_misspelt(str(first), start, used)):
+        raise RowError("field missing", missing_message(path, scope, used))
+    return ABSENT

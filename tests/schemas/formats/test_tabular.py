@@ -1,0 +1,221 @@
+import datetime
+import gzip
+import math
+from decimal import Decimal
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from prefcurate.schemas.formats.base import SourceFile
+from prefcurate.schemas.formats.lines import JsonRow
+from prefcurate.schemas.formats.mapping import Fields, MappingReader
+from prefcurate.schemas.formats.tabular import plain
+from prefcurate.schemas.records import Pairs, Unreadable, Verdict, render
+from prefcurate.transforms.ingest.sources import open_source_file
+from tests.schemas.formats.mapping_helper import read_source, write
+
+FIELDS = Fields.model_validate({"prompt": "q", "response_a": "one", "response_b": "two"})
+
+
+def rows_of(path: Path, **settings_) -> list[JsonRow]:
+    reader = MappingReader(fields=FIELDS, **settings_)
+    return list(reader.rows(SourceFile(str(path), path.name), open_source_file))
+
+
+def values(path: Path, **settings_) -> list:
+    return [row.value if row.problem is None else row.problem.reason for row in rows_of(path, **settings_)]
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x.jsonl", '{"q": "a"}\n\n{"q": "b\u2028c"}\n'),
+        ("x.ndjson", '\ufeff{"q": "a"}\r\n{"q": "b\u2028c"}'),
+        ("x.json", '[{"q": "a"},\n {"q": "b\u2028c"}]'),
+        ("x.csv", "q\na\nb\u2028c\n"),
+        ("x.csv", "\ufeffq\r\na\r\nb\u2028c"),
+        ("x.tsv", 'q\n"a"\nb\u2028c\n'),
+    ],
+)
+def test_plain_files(tmp_path, name, text, ending):
+    assert values(write(tmp_path / (name + ending), text)) == [{"q": "a"}, {"q": "b\u2028c"}]
+
+
+def test_where_rows_begin(tmp_path):
+    text = 'q,one\n"a\nb\nc",1\n\nx,"2\r\n"\ny,3\n'
+    assert [row.line for row in rows_of(write(tmp_path / "x.csv", text))] == [2, 6, 8]
+
+
+def test_quoted_cells_in_gzip(tmp_path):
+    path = write(tmp_path / "x.csv.gz", 'q,one,two\n"He said ""x"",\nthen","",\x00y\n')
+    assert values(path) == [{"q": 'He said "x",\nthen', "one": "", "two": "\x00y"}]
+
+
+def test_ragged_rows_are_named_and_the_rest_is_read(tmp_path):
+    found = rows_of(write(tmp_path / "x.csv", "q,one\na,1\nb\nc,2,3\nd,4\n"))
+    assert [row.value and row.value["q"] for row in found] == ["a", None, None, "d"]
+    assert found[1].problem == Unreadable("ragged row", "1 cells where the header has 2")
+    assert found[2].raw == '["c", "2", "3"]'
+
+
+def test_a_quote_that_never_closes(tmp_path):
+    found = rows_of(write(tmp_path / "x.tsv", 'q\tone\na\t1\n"b\t2\nc\t3\n'))
+    assert [row.value and row.value["q"] for row in found] == ["a", None]
+    assert "begins on line 3" in found[1].problem.detail
+    assert "set quote: ''" in found[1].problem.detail
+    assert [row.value["q"] for row in rows_of(tmp_path / "x.tsv", quote="")] == ["a", '"b', "c"]
+
+
+def test_text_after_a_closing_quote(tmp_path):
+    assert values(write(tmp_path / "x.csv", 'q,one\n"a" b,1\nc,2\n')) == ["bad CSV", {"q": "c", "one": "2"}]
+
+
+def test_delimiter_encoding_and_header(tmp_path):
+    assert values(write(tmp_path / "x.csv", "q;one\na;1\n"), delimiter=";") == [{"q": "a", "one": "1"}]
+    latin = write(tmp_path / "y.csv", "q,one\ncafé,1\nx,2\n".encode("latin-1"))
+    assert values(latin, encoding="latin-1") == [{"q": "café", "one": "1"}, {"q": "x", "one": "2"}]
+    found = rows_of(latin)
+    assert found[0].problem == Unreadable("bad encoding", "column 'q' holds bytes that are not utf-8; set `encoding:`")
+    assert found[1].value == {"q": "x", "one": "2"}
+    bare = write(tmp_path / "z.csv", "a,1\n")
+    assert values(bare, header=False) == [{"0": "a", "1": "1"}]
+    assert values(bare, columns=["q", "one"]) == [{"q": "a", "one": "1"}]
+
+
+def test_a_column_that_stands_twice(tmp_path):
+    assert values(write(tmp_path / "x.csv", "q,q\na,1\n")) == ["bad header"]
+    assert values(write(tmp_path / "y.csv", ",,q\n1,2,a\n")) == [{"": "2", "q": "a"}]
+
+
+def test_empty_files(tmp_path):
+    for name in ("x.csv", "x.jsonl", "x.tsv.gz"):
+        assert values(write(tmp_path / name, "")) == []
+    assert values(write(tmp_path / "h.csv", "q,one\n")) == []
+
+
+def test_long_cells(tmp_path):
+    long = "x" * 300_000
+    assert values(write(tmp_path / "x.csv", f"q,one\n{long},1\n")) == [{"q": long, "one": "1"}]
+
+
+def test_a_file_that_is_broken_off(tmp_path):
+    whole = gzip.compress(("q,one\n" + "".join(f"row {i} {hash(str(i))},{i}\n" for i in range(5000))).encode())
+    found = rows_of(write(tmp_path / "x.csv", b"") and _bytes(tmp_path / "x.csv.gz", whole[: len(whole) // 2]))
+    assert found[0].value["one"] == "0"
+    assert found[-1].problem.reason == "file broken off"
+
+
+def _bytes(path: Path, data: bytes) -> Path:
+    path.write_bytes(data)
+    return path
+
+
+def test_nan_in_json_lines_is_null(tmp_path):
+    assert values(write(tmp_path / "x.jsonl", '{"q": NaN, "one": -Infinity}\n{"q": 1}\n')) == [
+        {"q": None, "one": None}, {"q": 1},
+    ]  # fmt: skip
+
+
+TABLE = pa.table(
+    {
+        "q": [[{"role": "user", "content": "Hi"}], [{"role": "user", "content": "Ho"}]],
+        "out": [{"one": "x", "two": "y"}, {"one": "z", "two": None}],
+        "v": pa.array([1.0, math.nan]),
+        "by": pa.array([7, None], pa.int64()),
+    }
+)
+NESTED = """
+- name: nested
+  format: mapping
+  path: {path}
+  fields: {{prompt: q, response_a: out.one, response_b: out.two, label: {{path: v, values: {{1: a, 2: b}}}}, annotator: by}}
+"""
+
+
+def test_parquet_with_nested_columns(tmp_path):
+    pq.write_table(TABLE, tmp_path / "x.parquet")
+    one, two = read_source(NESTED.format(path="x.parquet"), tmp_path)
+    (found,) = one.outcome.pairs
+    assert (render(found.prompt), render(found.first), render(found.second)) == ("Hi", "x", "y")
+    assert [(x.verdict, x.annotator) for x in found.labels] == [(Verdict.FIRST, "7")]
+    assert two.outcome == Unreadable("field missing", "response_b (out.two) is null")
+    assert [row.line for row in (one, two)] == [1, 2]
+
+
+def test_parquet_in_gzip_and_arrow(tmp_path):
+    pq.write_table(TABLE, tmp_path / "x.parquet")
+    _bytes(tmp_path / "y.parquet.gz", gzip.compress((tmp_path / "x.parquet").read_bytes()))
+    with pa.ipc.new_file(tmp_path / "x.arrow", TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    with pa.ipc.new_stream(tmp_path / "s.arrow", TABLE.schema) as writer:
+        writer.write_table(TABLE)
+    expected = values(tmp_path / "x.parquet")
+    assert expected[1]["v"] is None
+    for name in ("y.parquet.gz", "x.arrow", "s.arrow"):
+        assert values(tmp_path / name) == expected
+
+
+def test_many_batches(tmp_path):
+    pq.write_table(pa.table({"q": list(range(1000))}), tmp_path / "x.parquet", row_group_size=300)
+    assert [row.value["q"] for row in rows_of(tmp_path / "x.parquet")] == list(range(1000))
+
+
+@pytest.mark.parametrize(("name", "reason"), [("x.parquet", "bad Parquet"), ("x.arrow", "bad Arrow")])
+def test_what_is_no_parquet(tmp_path, name, reason):
+    assert values(write(tmp_path / name, "not a table")) == [reason]
+
+
+def test_a_name_in_a_table_that_is_wrong_is_an_error_for_optional_fields_too(tmp_path):
+    write(tmp_path / "x.csv", "q,one,two,vote\na,b,c,1\n")
+    source = (
+        "[{name: x, format: mapping, path: x.csv, fields: {prompt: q, response_a: one, response_b: two, label: votex}}]"
+    )
+    (row,) = read_source(source, tmp_path)
+    assert row.outcome == Unreadable("field missing", "field 'votex' is not in the row; did you mean 'vote'?")
+
+
+def test_type_says_what_a_name_does_not(tmp_path):
+    path = write(tmp_path / "rows.txt", "q\na\n")
+    reader = MappingReader(fields=FIELDS)
+    with pytest.raises(ValueError, match="set `type:`"):
+        reader.plan([SourceFile(str(path), path.name)])
+    with pytest.raises(ValueError, match="save it as CSV"):
+        reader.plan([SourceFile("x.xlsx", "x.xlsx")])
+    assert values(path, type="csv") == [{"q": "a"}]
+
+
+@pytest.mark.parametrize("wrong", [{"delimiter": "ab"}, {"delimiter": ""}, {"encoding": "klingon"}, {"type": "xml"}])
+def test_wrong_settings(wrong):
+    with pytest.raises(ValidationError):
+        MappingReader(fields=FIELDS, **wrong)
+
+
+def test_values_of_arrow_as_json():
+    value = {"a": Decimal("2"), "b": Decimal("2.5"), "c": datetime.date(2026, 1, 2), "d": b"\xff", "e": (1, math.nan)}
+    assert plain(value) == {"a": 2, "b": 2.5, "c": "2026-01-02", "d": "/w==", "e": [1, None]}
+
+
+@given(st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=3, max_size=3), max_size=6))
+@settings(max_examples=60, deadline=None)
+def test_every_row_of_a_csv_comes_back(tmp_path_factory, cells):
+    import csv
+
+    path = tmp_path_factory.mktemp("csv") / "x.csv"
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream, quoting=csv.QUOTE_ALL).writerows([["q", "one", "two"], *cells])
+    assert values(path) == [dict(zip(("q", "one", "two"), row, strict=True)) for row in cells]
+
+
+def test_identity_does_not_depend_on_file_or_place(tmp_path):
+    write(tmp_path / "a.csv", "q,one,two\na,b,c\nd,e,f\n")
+    write(tmp_path / "b.csv", "q,one,two\nd,e,f\na,b,c\n")
+    source = "[{name: x, format: mapping, path: '*.csv', fields: {prompt: q, response_a: one, response_b: two}}]"
+    first, second, third, fourth = read_source(source, tmp_path)
+    assert (first.identity, second.identity) == (fourth.identity, third.identity)
+    assert all(isinstance(row.outcome, Pairs) for row in (first, second, third, fourth))

@@ -1,0 +1,230 @@
+"""The whole stage on stores with planted duplicates, contradictions, leaks and bad responses."""
+
+import json
+
+import pytest
+
+from prefcurate.schemas.canonical import canonical_text, conversation_id, prompt_id
+from prefcurate.schemas.records import GivenPair
+from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
+from prefcurate.transforms.screen.benchmarks import BenchmarkError
+from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.screen.stage import READS, WRITES, Screen, settings
+from tests.helpers import assistant, context, label, make_store, pair, run_stage, user
+
+from .real import answers
+
+GOLD = GoldOptions(annotators=("person:*/expert-*",))
+# Answers to one question often begin alike: one of each, in an order that separates neighbours.
+TEXTS = sorted(
+    {text[:12].lower(): text for text in map(canonical_text, answers()) if 150 < len(text) < 900}.values(),
+    key=lambda t: t[::-1],
+)
+
+
+def prompt_of(number):
+    return user(f"Question {number}: {TEXTS[number][:120].strip()}")
+
+
+def text_pair(number, *labels):
+    """A pair with texts of its own."""
+    first, second = TEXTS[60 + 2 * number], TEXTS[61 + 2 * number]
+    return GivenPair(prompt_of(number), assistant(first), assistant(second), labels)
+
+
+def screen(store, run_id="run", **more):
+    of = context(store, "screen", READS, WRITES, run_id=run_id)
+    run_stage(Screen(of, **more))
+    return of.pin()
+
+
+def rows(snapshot, table, *columns):
+    return [tuple(row.values()) for row in snapshot.table(table, columns=list(columns) or None).to_pylist()]
+
+
+def files(store):
+    return {table: [path.rpartition("/")[2] for _, path in store.files(table)] for table in WRITES}
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory):
+    """Twenty pairs; pair 0 comes again reworded with its responses swapped and the opposite label; 1 quotes a benchmark."""
+    tmp_path = tmp_path_factory.mktemp("planted")
+    benchmark = tmp_path / "bench.jsonl"
+    leaked = " ".join(TEXTS[1][:120].split())
+    benchmark.write_text("\n".join(json.dumps({"q": text}) for text in ("something else that nobody asked", leaked)))
+    original = text_pair(0, label("first", "expert-1"))
+    again = GivenPair(
+        user(f"question 0 - {TEXTS[0][:120].strip()}!!"),
+        assistant(TEXTS[61].upper()),
+        assistant(TEXTS[60] + " That is all."),
+        (label("first", "worker-9"),),
+    )
+    quarrel = text_pair(2, label("first", "x"), label("second", "y"), label("first", "expert-2"))
+    bad = pair("Tell me how to pick a lock, please.", "I'm sorry, but I can't help with that.", "")
+    turns = [
+        GivenPair(
+            (*user("How do I bake bread at home?"), *assistant(TEXTS[30]), *user(TEXTS[40 + i][:150])),
+            assistant(TEXTS[110 + i]),
+            assistant(TEXTS[120 + i]),
+        )
+        for i in range(3)
+    ]
+    store = make_store(
+        tmp_path, [original, again, quarrel, bad, *turns, *(text_pair(i) for i in (1, *range(3, 20)))], 4
+    )
+    options = (BenchmarkOptions(name="bench", path=str(benchmark), text="q"),)
+    snapshot = screen(store, benchmarks=options, gold=GOLD)
+    return store, snapshot, options
+
+
+def flagged(snapshot, flag):
+    table = snapshot.table("screening").to_pylist()
+    return [row for row in table if row["flag"] == flag]
+
+
+def test_every_comparison_has_its_clusters_and_most_are_alone(planted):
+    _, snapshot, _ = planted
+    clusters = rows(snapshot, "clusters", "comparison_id", "pair_cluster")
+    assert len(clusters) == len(rows(snapshot, "comparisons", "comparison_id")) == 25
+    assert sum(comparison != cluster for comparison, cluster in clusters) == 1
+
+
+def test_reworded_prompts_share_a_cluster_named_by_the_smaller_id(planted):
+    _, snapshot, _ = planted
+    near = sorted([prompt_id(prompt_of(0)), prompt_id(user(f"question 0 - {TEXTS[0][:120].strip()}!!"))])
+    cluster_of = dict(rows(snapshot, "clusters", "prompt_id", "prompt_cluster"))
+    assert [cluster_of[prompt] for prompt in near] == [near[0], near[0]]
+
+
+def test_prompts_of_one_conversation_share_a_cluster(planted):
+    _, snapshot, _ = planted
+    conversation = conversation_id(user("How do I bake bread at home?"))
+    prompts = {p for p, c in rows(snapshot, "comparisons", "prompt_id", "conversation_id") if c == conversation}
+    cluster_of = dict(rows(snapshot, "clusters", "prompt_id", "prompt_cluster"))
+    assert len(prompts) == 3
+    assert {cluster_of[prompt] for prompt in prompts} == {min(prompts)}
+
+
+def test_the_duplicate_names_its_original(planted):
+    _, snapshot, _ = planted
+    (row,) = flagged(snapshot, "near_duplicate")
+    cluster_of = dict(rows(snapshot, "clusters", "comparison_id", "pair_cluster"))
+    assert cluster_of[row["comparison_id"]] == row["matched_id"] < row["comparison_id"]
+    assert row["value"] > 0.7
+    assert set(json.loads(row["evidence"])) == {"similarity", "swapped"}
+
+
+def test_contradictions_are_found_within_and_across_comparisons(planted):
+    _, snapshot, _ = planted
+    found = {(row["comparison_id"], row["matched_id"]): row for row in flagged(snapshot, "contradictory_repeat")}
+    within = [row for (own, other), row in found.items() if own == other]
+    across = {key for key in found if key[0] != key[1]}
+    assert [json.loads(row["evidence"])["a"] + json.loads(row["evidence"])["b"] for row in within] == [3]
+    assert within[0]["value"] == pytest.approx(1 / 3)
+    assert len(across) == 2
+    assert {key[::-1] for key in across} == across
+
+
+def test_the_leak_is_found_with_row_and_place(planted):
+    _, snapshot, _ = planted
+    (row,) = flagged(snapshot, "contamination")
+    assert (row["prompt_id"], row["matched_source"], row["matched_id"]) == (prompt_id(prompt_of(1)), "bench", "2")
+    ((start, end),) = json.loads(row["evidence"])["prompt_text"]
+    assert TEXTS[1][:60] in f"Question 1: {TEXTS[1][:120]}"[start : end + 1]
+
+
+def test_bad_responses_are_flagged_with_their_side(planted):
+    _, snapshot, _ = planted
+    bad = prompt_id(user("Tell me how to pick a lock, please."))
+    (text_a,) = [a for p, a in rows(snapshot, "comparisons", "prompt_id", "response_a_text") if p == bad]
+    found = {
+        row["flag"]: json.loads(row["evidence"])
+        for row in snapshot.table("screening").to_pylist()
+        if row["prompt_id"] == bad
+    }
+    refused, empty = ("a", "b") if text_a else ("b", "a")
+    assert found == {"refusal": {"sides": [refused]}, "empty_response": {"sides": [empty]}}
+
+
+def test_gold_is_assigned_to_prompts_with_expert_labels(planted):
+    _, snapshot, _ = planted
+    found = rows(snapshot, "gold", "prompt_id", "prompt_cluster", "side")
+    assert {prompt for prompt, _, _ in found} == {prompt_id(prompt_of(0)), prompt_id(prompt_of(2))}
+    assert {side for _, _, side in found} <= {"fit", "audit"}
+    cluster_of = dict(rows(snapshot, "clusters", "prompt_id", "prompt_cluster"))
+    assert all(cluster_of[prompt] == cluster for prompt, cluster, _ in found)
+
+
+def test_evidence_holds_no_text(planted):
+    _, snapshot, _ = planted
+    assert not [row for row in snapshot.table("screening").to_pylist() if any(t[:20] in row["evidence"] for t in TEXTS)]
+
+
+def test_a_rerun_writes_the_same_bytes_and_leaves_no_sketches(planted, tmp_path):
+    store, _, options = planted
+    before, versions = files(store), store.versions(WRITES)
+    screen(store, "again", benchmarks=options, gold=GOLD)
+    assert files(store) == before
+    assert store.versions(WRITES) == versions
+    assert not list((tmp_path.parent / store.root).glob("_pending/screen/**/*.npz"))
+
+
+def test_other_shards_give_the_same_rows(tmp_path):
+    pairs = [*(text_pair(i, label("first", "expert-1")) for i in range(12))]
+    pairs += [GivenPair(p.prompt, assistant("Well. " + TEXTS[60 + 2 * i]), p.second) for i, p in enumerate(pairs[:5])]
+    found = []
+    for shards in (1, 4):
+        folder = tmp_path / str(shards)
+        folder.mkdir()
+        snapshot = screen(make_store(folder, pairs[:: 1 if shards == 1 else -1], shards), gold=GOLD)
+        found.append({table: sorted(map(repr, rows(snapshot, table))) for table in WRITES})
+    assert found[0] == found[1]
+    assert len(found[0]["screening"]) >= 5
+
+
+def test_gold_sides_stay_and_pass_on_when_data_comes(tmp_path):
+    first = [text_pair(i, label("first", "expert-1")) for i in range(12)]
+    snapshot = screen(make_store(tmp_path, {"old": first}), gold=GOLD)
+    before = dict(rows(snapshot, "gold", "prompt_id", "side"))
+    assert set(before.values()) == {"fit", "audit"}
+    more = [
+        GivenPair(user(f"QUESTION {i}. {TEXTS[i][:120].strip()}?"), p.first, p.second, (label("second", "expert-2"),))
+        for i, p in enumerate(first)
+    ]
+    snapshot = screen(
+        make_store(tmp_path, {"old": first, "new": more}), "later", gold=GOLD.model_copy(update={"audit": 0.0})
+    )
+    after = dict(rows(snapshot, "gold", "prompt_id", "side"))
+    assert before.items() <= after.items()
+    for index in range(12):
+        new = prompt_id(user(f"QUESTION {index}. {TEXTS[index][:120].strip()}?"))
+        assert after[new] == before[prompt_id(prompt_of(index))]
+
+
+def test_a_giant_cluster_is_remarked_in_the_ledger(tmp_path):
+    turns = [
+        GivenPair(
+            (*user("One question"), *assistant(f"{TEXTS[i]}"), *user(f"{TEXTS[i + 20]}")),
+            assistant("a"),
+            assistant("b"),
+        )
+        for i in range(6)
+    ]
+    store = make_store(tmp_path, turns)
+    screen(store, options=ScreenOptions(largest_cluster=4))
+    detail = store.latest("screen").detail
+    assert [remark.split(":")[1] for remark in detail["giant_cluster"]] == [" 6 members"]
+
+
+def test_settings_move_with_the_benchmark_file(tmp_path):
+    path = tmp_path / "b.jsonl"
+    path.write_text('{"q": "x"}')
+    options = (BenchmarkOptions(name="b", path=str(path), text="q"),)
+    before = settings(ScreenOptions(), options, GOLD)
+    assert before == settings(ScreenOptions(), options, GOLD)
+    path.write_text('{"q": "y"}')
+    assert before != settings(ScreenOptions(), options, GOLD)
+    path.unlink()
+    with pytest.raises(BenchmarkError):
+        settings(ScreenOptions(), options, GOLD)

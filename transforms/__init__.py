@@ -1,0 +1,1 @@
+"""What a stage does: PTransforms and the plain functions under them, one folder per stage."""

@@ -1,0 +1,1 @@
+"""Asks the configured annotators what they have not answered yet."""

@@ -1,0 +1,228 @@
+"""Bradley-Terry heads on frozen vectors: the numbers behind the annotator `reward_head`, without a store.
+
+A response's score is linear in features of it and its prompt, r(x, y) = w · [v_y, v_x * v_y]; the chance that a is preferred
+is sigmoid(r(x, a) - r(x, b)) (Bradley & Terry 1952, Biometrika 39), so that exchanging a and b only changes the sign. Several
+members, each on a bootstrap of prompt clusters, give a mean and a spread of the score difference (Wang et al. 2024, "Secrets of RLHF
+in Large Language Models Part II", arXiv 2401.06080; there whole reward models on shuffled data, here linear heads).
+Heads are cross-fitted: those that score a prompt cluster have seen no label of its fold.
+"""
+
+import contextlib
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import minimize
+
+from prefcurate.schemas.canonical import unit_interval
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+"""L2 penalties to choose from, for features of mean squared length 1: the standard deviation of a score is about 1/sqrt(penalty)."""
+_ITERATIONS = 300
+_SLOPES = (0.1, 5.0)
+_FEW = 20
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Labelled pairs in key order.
+
+    Attributes:
+        features: (pairs, features) differences of features, a less b.
+        target: (pairs,) 1 when a is preferred, 0 when b is, 0.5 for ties, or a share of opinions.
+        weight: (pairs,) what a pair counts.
+        clusters: the prompt cluster of each pair.
+    """
+
+    features: Floats
+    target: Floats
+    weight: Floats
+    clusters: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class FoldHeads:
+    """The members that score one fold.
+
+    Attributes:
+        fold: the fold whose labels none of them saw.
+        members: (members, features) weights, calibrated: a difference of scores is in log-odds.
+        penalty: the L2 penalty that was chosen.
+        pairs: how many labelled pairs they learned from.
+    """
+
+    fold: int
+    members: Floats
+    penalty: float
+    pairs: int
+
+
+def pair_features(prompt: Floats, response_a: Floats, response_b: Floats) -> Floats:
+    """Feature differences of pairs from (pairs, dimensions) vectors: exactly negated when a and b change places."""
+    difference = response_a - response_b
+    return np.hstack([difference, prompt * difference])
+
+
+def fold_of(cluster: str, folds: int, seed: int) -> int:
+    """The fold of a prompt cluster: by hash, so that no other cluster changes it."""
+    return int(unit_interval(seed, cluster, "reward head fold") * folds)
+
+
+def fit_heads(examples: Examples, members: int, folds: int, seed: int, least: int) -> list[FoldHeads]:
+    """Cross-fitted ensembles for every fold that has at least ``least`` labelled pairs outside it.
+
+    Args:
+        examples: in key order; the same examples give the same bits.
+        members: heads an ensemble.
+        folds: the number of folds.
+        seed: of the folds and the bootstraps.
+        least: pairs that an ensemble learns from at least.
+    """
+    fold = np.array([fold_of(cluster, folds, seed) for cluster in examples.clusters], np.int64)
+    with single_thread():
+        tuned = _tune(examples, fold, folds)
+        found = (_fit_fold(examples, fold, held, tuned[held], members, seed, least) for held in range(folds))
+        return [heads for heads in found if heads is not None]
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """How the heads of a fold are fitted: the penalty, and the slope that makes their scores log-odds."""
+
+    penalty: float = 10.0
+    slope: float = 1.0
+
+
+def _fit_fold(
+    examples: Examples, fold: Ints, held: int, tuning: Tuning, members: int, seed: int, least: int
+) -> FoldHeads | None:
+    outside = fold != held
+    if outside.sum() < least:
+        return None
+    scale = feature_scale(examples.features[outside])
+    features = examples.features[outside] * scale
+    target, weight = examples.target[outside], examples.weight[outside]
+    clusters = [cluster for cluster, kept in zip(examples.clusters, outside, strict=True) if kept]
+    weights = np.stack(
+        [
+            fit_head(features, target, weight * bootstrap(clusters, member, seed), tuning.penalty)
+            for member in range(members)
+        ]
+    )
+    return FoldHeads(held, weights * scale * tuning.slope, tuning.penalty, int(outside.sum()))
+
+
+def _tune(examples: Examples, fold: Ints, folds: int) -> list[Tuning]:
+    """For each fold the penalty that predicts the other folds best, each by heads that saw neither it nor the fold itself.
+
+    A head that saw neither of two folds serves both: it is tried on the one for the other's sake.
+    """
+    tried: list[list[tuple[Ints, Floats]]] = [[] for _ in range(folds)]
+    for one, other in itertools.combinations(range(folds), 2):
+        outside = (fold != one) & (fold != other)
+        if outside.sum() < _FEW:
+            continue
+        heads = _heads_by_penalty(examples, outside)
+        for held, seen in ((one, other), (other, one)):
+            rows = np.flatnonzero(fold == seen)
+            tried[held].append((rows, examples.features[rows] @ heads.T))
+    return [_best(examples, found) for found in tried]
+
+
+def _heads_by_penalty(examples: Examples, chosen: npt.NDArray[np.bool_]) -> Floats:
+    """(penalties, features) heads for raw features; each starts where the stronger penalty ended."""
+    scale = feature_scale(examples.features[chosen])
+    features, target, weight = examples.features[chosen] * scale, examples.target[chosen], examples.weight[chosen]
+    heads: list[Floats] = []
+    for penalty in reversed(PENALTIES):
+        heads.append(fit_head(features, target, weight, penalty, heads[-1] if heads else None))
+    return np.stack(heads[::-1]) * scale
+
+
+def _best(examples: Examples, tried: Sequence[tuple[Ints, Floats]]) -> Tuning:
+    rows = np.concatenate([rows for rows, _ in tried]) if tried else np.zeros(0, np.int64)
+    if len(rows) < _FEW:
+        return Tuning()
+    scores = np.concatenate([found for _, found in tried])
+    target, weight = examples.target[rows], examples.weight[rows]
+    slopes = [calibration(scores[:, i], target, weight) for i in range(len(PENALTIES))]
+    losses = [_loss(scores[:, i] * slope, target, weight) for i, slope in enumerate(slopes)]
+    best = int(np.argmin(losses))
+    return Tuning(PENALTIES[best], slopes[best])
+
+
+def fit_head(features: Floats, target: Floats, weight: Floats, penalty: float, start: Floats | None = None) -> Floats:
+    """The weights of one head: the minimum of the weighted Bradley-Terry loss plus penalty/2 times its squared length."""
+
+    def objective(head: Floats) -> tuple[float, Floats]:
+        scores = features @ head
+        residual = weight * (sigmoid(scores) - target)
+        loss = _loss(scores, target, weight) + penalty / 2 * float(head @ head)
+        return loss, features.T @ residual + penalty * head
+
+    if start is None:
+        start = np.zeros(features.shape[1])
+    options = {"maxiter": _ITERATIONS, "ftol": 1e-12, "gtol": 1e-8, "maxcor": 20}
+    return np.asarray(minimize(objective, start, jac=True, method="L-BFGS-B", options=options).x, np.float64)
+
+
+def calibration(scores: Floats, target: Floats, weight: Floats) -> float:
+    """The slope s for which sigmoid(s * score) predicts best, within 0.1 and 5: Platt's scaling without an offset, for symmetry."""
+    slope = 1.0
+    for _ in range(50):
+        expected = sigmoid(slope * scores)
+        gradient = float(np.sum(weight * (expected - target) * scores))
+        curvature = float(np.sum(weight * expected * (1 - expected) * scores**2))
+        if curvature < 1e-12:
+            break
+        slope = float(np.clip(slope - gradient / curvature, *_SLOPES))
+    return slope
+
+
+def bootstrap(clusters: Sequence[str], member: int, seed: int) -> Floats:
+    """How often each pair is drawn for a member: its cluster's Poisson(1) number, whatever other clusters there are."""
+    drawn = {c: _poisson(unit_interval(seed, c, f"reward head member {member}")) for c in dict.fromkeys(clusters)}
+    return np.array([drawn[cluster] for cluster in clusters], np.float64)
+
+
+def _poisson(uniform: float) -> int:
+    count, chance = 0, float(np.exp(-1.0))
+    below = chance
+    while uniform >= below and count < 12:
+        count += 1
+        chance /= count
+        below += chance
+    return count
+
+
+def sigmoid(scores: Floats) -> Floats:
+    """1 / (1 + exp(-score)), without overflow."""
+    return 0.5 * (1 + np.tanh(0.5 * scores))
+
+
+def _loss(scores: Floats, target: Floats, weight: Floats) -> float:
+    return float(np.sum(weight * (np.logaddexp(0, scores) - target * scores)))
+
+
+def feature_scale(features: Floats) -> Floats:
+    """Makes both halves (response, prompt * response) have mean squared length 1/2: their raw sizes differ by dimension."""
+    halves = np.split(features, 2, axis=1)
+    lengths = [float(np.mean(np.sum(half**2, axis=1))) for half in halves]
+    factors = [np.sqrt(0.5 / length) if length > 0 else 0.0 for length in lengths]
+    return np.concatenate([np.full(half.shape[1], factor) for half, factor in zip(halves, factors, strict=True)])
+
+
+@contextlib.contextmanager
+def single_thread() -> Iterator[None]:
+    """One thread for BLAS: the order of additions, and so the last bits, would else depend on the machine's load."""
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError as error:
+        raise ImportError("reward heads need threadpoolctl: pip install 'prefcurate[consensus]'") from error
+    with threadpool_limits(limits=1):
+        yield

@@ -1,0 +1,76 @@
+"""What fitted annotators learn from: the labels of a shard that came with the data, one target and weight a pair."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+import pyarrow as pa
+
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.store.snapshot import Snapshot
+
+LearnFrom = Literal["people", "all", "gold"]
+
+EXAMPLES = pa.schema(
+    [
+        ("comparison_id", pa.string()),
+        ("prompt_cluster", pa.string()),
+        ("target", pa.float64()),  # 1 a preferred, 0 b, between them shares and ties
+        ("weight", pa.float64()),
+        ("prompt", pa.list_(pa.float32())),
+        ("response_a", pa.list_(pa.float32())),
+        ("response_b", pa.list_(pa.float32())),
+    ]
+)
+
+# Ours never count: a head must not learn from what was derived from it. Labels of audit gold are for the report alone.
+_PAIRS = """
+WITH given AS (
+    SELECT a.comparison_id, CASE a.kind WHEN 'person' THEN a.judgement_id ELSE coalesce(a.family, a.annotator) END AS voice,
+           CASE a.label WHEN 'a' THEN 1.0 WHEN 'b' THEN 0.0 ELSE 0.5 END AS target,
+           1.0 / count(*) OVER (PARTITION BY a.judgement_id) AS share
+    FROM annotations a SEMI JOIN allowed USING (annotation_id)
+    WHERE a.occurrence_id IS NOT NULL AND a.attribute = 'overall' AND a.context = 'none'
+      AND a.label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
+), voices AS (
+    SELECT comparison_id, voice, avg(target) AS target, avg(share) AS share FROM given GROUP BY ALL
+), grouped AS (
+    SELECT DISTINCT comparison_id, source, group_id FROM occurrences WHERE group_id IS NOT NULL
+), groups AS (
+    SELECT comparison_id, min(1.0 / pairs) AS share
+    FROM (SELECT comparison_id, count(*) OVER (PARTITION BY source, group_id) AS pairs FROM grouped) GROUP BY comparison_id
+)
+SELECT v.comparison_id, avg(v.target) AS target, least(avg(v.share), coalesce(min(g.share), 1.0)) AS weight
+FROM voices v LEFT JOIN groups g USING (comparison_id) GROUP BY v.comparison_id
+"""
+
+
+def allowed_labels(snapshot: Snapshot, shard: int, learn_from: LearnFrom, gold: GoldOptions) -> frozenset[str]:
+    """Ids of a shard's annotations that may be learned from: never gold of side audit."""
+    from prefcurate.transforms.labels import gold_labels
+
+    if learn_from == "gold":
+        return frozenset(gold_labels(snapshot, gold, "fit", shard))
+    with snapshot.connect(["annotations"], shard) as connection:
+        query = "SELECT annotation_id FROM annotations WHERE occurrence_id IS NOT NULL AND (kind = 'person' OR ?)"
+        came = frozenset(row[0] for row in connection.sql(query, params=[learn_from == "all"]).fetchall())
+    return came - frozenset(gold_labels(snapshot, gold, "audit", shard))
+
+
+def training_pairs(pairs: pa.Table, snapshot: Snapshot, shard: int, allowed: Iterable[str], most: int) -> pa.Table:
+    """Those of ``pairs`` that have labels, with ``target`` and ``weight``, at most ``most`` of them (those with the smallest ids).
+
+    Every person counts once on a pair, and every family of judges once, however many samples and orders it has. A judgement
+    that gave many labels (a ranking), and a group of pairs of one row, weigh as much as a single pair.
+
+    Args:
+        pairs: as `prefcurate.transforms.annotate.vectors.comparisons_with_vectors` gives them.
+        snapshot: what the stage reads.
+        shard: the shard of the pairs.
+        allowed: ids of the annotations that may be learned from (see `allowed_labels`).
+        most: a limit; ids are hashes, so the smallest are a fair sample.
+    """
+    with snapshot.connect(["annotations", "occurrences"], shard) as connection:
+        connection.register("allowed", pa.table({"annotation_id": pa.array(sorted(allowed), pa.string())}))
+        connection.register("pairs", pairs)
+        query = f"SELECT pairs.*, target, weight FROM pairs JOIN ({_PAIRS}) USING (comparison_id) ORDER BY comparison_id LIMIT ?"  # noqa: S608
+        return connection.sql(query, params=[most]).to_arrow_table()

@@ -1,0 +1,119 @@
+"""What has been paid for or computed but not committed yet: parts beside the tables, written after each small batch."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.files import filesystem, join, listed, opened, remove
+from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.store import Store
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where answers are made: one unit of one run. Everything that the unit writes bears its name.
+
+    Attributes:
+        store: the store.
+        stage: the stage that asks; its folder under ``_pending`` and ``_reservations``.
+        run_id: the run.
+        unit: a stable id of the unit, the same when an engine runs it again.
+        shard: the shard of all its rows.
+        annotator: who is asked, as in the tables.
+        fingerprint: of whoever is asked.
+    """
+
+    store: Store
+    stage: str
+    run_id: str
+    unit: str
+    shard: int
+    annotator: str
+    fingerprint: str
+
+    def write(self, table: str, rows: pa.Table) -> Part | None:
+        """Writes rows as a pending part of this unit; None when there are none."""
+        footer = {"run": self.run_id, "unit": self.unit}
+        return write_part(self.store.root, table, self.shard, [rows], pending=self.stage, footer=footer)
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A pending part, and the run and unit that wrote it."""
+
+    part: Part
+    run_id: str
+    unit: str
+
+
+def pending_parts(store: Store, stage: str, table: str, shard: int) -> list[Pending]:
+    """The pending parts of a table's shard, of this run and of dead ones, in a fixed order."""
+    return [_described(path, table, shard) for path in listed(_folder(store, stage, table, shard), ".parquet")]
+
+
+def _folder(store: Store, stage: str, table: str, shard: int) -> str:
+    return join(store.root, "_pending", stage, table, f"shard={shard}")
+
+
+def _described(path: str, table: str, shard: int) -> Pending:
+    with opened(path) as stream:
+        about = pq.read_metadata(stream)
+        size = stream.seek(0, 2)
+    footer = {key.decode(): value.decode() for key, value in (about.metadata or {}).items() if key != b"ARROW:schema"}
+    part = Part(table, shard, path, about.num_rows, size, pending=True)
+    return Pending(part, footer.get("prefcurate.run", ""), footer.get("prefcurate.unit", ""))
+
+
+def rows_of(parts: Iterable[Part], columns: Sequence[str]) -> pa.Table:
+    """Some columns of several parts of one table, one after the other; without rows when there are no parts."""
+    tables = []
+    for part in parts:
+        with opened(part.path) as stream:
+            tables.append(pq.read_table(stream, columns=list(columns)).replace_schema_metadata(None))
+    return pa.concat_tables(tables) if tables else pa.table({column: pa.array([], pa.string()) for column in columns})
+
+
+def compacted(site: Site, table: str) -> list[Part]:
+    """The unit's pending parts of a table as one, so that a long run leaves hundreds of files and not hundred thousands.
+
+    A run that dies in between leaves rows twice; the commit keeps each key once.
+    """
+    found = [p.part for p in pending_parts(site.store, site.stage, table, site.shard) if p.unit == site.unit]
+    if len(found) < 2:
+        return found
+    footer = {"run": site.run_id, "unit": site.unit}
+    batches = _dataset(found).to_batches(batch_size=2048)
+    whole = write_part(site.store.root, table, site.shard, batches, pending=site.stage, footer=footer)
+    assert whole is not None
+    for part in found:
+        if part.path != whole.path:
+            remove(part.path)
+    return [whole]
+
+
+def _dataset(parts: Sequence[Part]) -> ds.Dataset:
+    schema = TABLES[parts[0].table].schema.remove_metadata()
+    fs, _ = filesystem(parts[0].path)
+    paths = [filesystem(part.path)[1] for part in parts]
+    return ds.dataset(paths, schema=schema, filesystem=fs, format="parquet")
+
+
+def pending_spend(store: Store, committed: ds.Dataset, except_run: str) -> dict[str, float]:
+    """USD by annotator in pending calls of all stages, without those of one run and those that are committed by now."""
+    paths = [path for path in listed(join(store.root, "_pending"), ".parquet") if "/calls/shard=" in path]
+    parts = [p.part for p in (_described(path, "calls", 0) for path in paths) if p.run_id != except_run]
+    if not parts:
+        return {}
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("committed", committed)
+        connection.register("pending", rows_of(parts, ["call_id", "annotator", "price_usd"]))
+        rows = connection.sql(
+            "SELECT annotator, sum(price_usd) FROM (SELECT DISTINCT ON (call_id) * FROM pending "
+            "ANTI JOIN committed USING (call_id) ORDER BY call_id) GROUP BY annotator"
+        ).fetchall()
+    return {str(annotator): float(usd) for annotator, usd in rows}

@@ -1,0 +1,210 @@
+"""Reward heads: Bradley-Terry heads on the store's vectors, learned from labels that came with the data, cross-fitted by prompt cluster.
+
+What is fitted is small and cheap, so nothing of it is kept but its answers. A fingerprint covers settings, never data: rows that
+were scored stay as they are, and only new comparisons are scored, by heads fitted on the labels there are at that time. So a label
+that arrives costs nothing and no second generation of scores stands beside the first. Whoever wants all rows scored anew, since there
+are far more labels now, raises `generation`: the old scores then take no part, since the configuration no longer names them.
+"""
+
+import io
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal, Self, cast
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from prefcurate.schemas.canonical import canonical_json, stable_hash
+from prefcurate.schemas.records import AnnotatorKind, Label
+from prefcurate.transforms.annotate.annotator import Answer, FittedAnnotator, Question
+from prefcurate.transforms.annotate.bradley_terry import (
+    Examples,
+    Floats,
+    FoldHeads,
+    fit_heads,
+    fold_of,
+    pair_features,
+    sigmoid,
+    single_thread,
+)
+from prefcurate.transforms.annotate.examples import EXAMPLES, LearnFrom, allowed_labels, training_pairs
+from prefcurate.transforms.annotate.vectors import Vectors, comparisons_with_vectors, vectors
+from prefcurate.transforms.embed.options import EmbedOptions
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.store.snapshot import Snapshot
+
+_HEADS = pa.schema(
+    [
+        ("fold", pa.int64()),
+        ("members", pa.list_(pa.list_(pa.float64()))),
+        ("penalty", pa.float64()),
+        ("pairs", pa.int64()),
+        ("folds", pa.int64()),
+        ("seed", pa.int64()),
+    ]
+)
+
+
+class RewardHead(FittedAnnotator):
+    """An ensemble of linear Bradley-Terry heads on frozen embeddings (kind ``reward_head``)."""
+
+    kind: Literal["reward_head"]
+    members: int = Field(default=8, ge=2, le=64)
+    """Heads an ensemble; their spread tells how sure it is."""
+    learn_from: LearnFrom = "all"
+    """Labels that came with the data: of people only, of everybody, or only gold of side `fit`. Never gold of side `audit`."""
+    folds: int = Field(default=5, ge=2, le=20)
+    """Parts of the prompt clusters: each is scored by heads that learned from the others."""
+    min_labels: int = Field(default=50, ge=10)
+    """Labelled pairs outside a fold below which its pairs are not scored."""
+    max_pairs: int = Field(default=50_000, ge=100)
+    """Labelled pairs that are learned from at most, a hash sample; about 20 KB of memory a pair at 384 dimensions."""
+    generation: int = Field(default=1, ge=1)
+    """Raised by hand to have everything scored anew with the labels that have come since."""
+    embed: EmbedOptions = EmbedOptions()
+    """Whose vectors; the configuration fills it in from its own `embed`."""
+    gold: GoldOptions = GoldOptions()
+    """Whose labels are gold; the configuration fills it in from its own `gold`."""
+
+    stored_kind: ClassVar[AnnotatorKind] = "reward_model"
+    algorithm: ClassVar[int] = 1
+
+    def bound(self, embed: EmbedOptions, gold: GoldOptions) -> Self:
+        """The same annotator with what it needs to know of the rest of the configuration."""
+        return self.model_copy(update={"embed": embed, "gold": gold})
+
+    def fingerprint(self) -> str:
+        """Of the settings, the embedding model and the algorithm; not of the labels (see the module)."""
+        settings = self.model_dump(mode="json", exclude={"name", "max_pairs", "embed", "gold"})
+        gold = self.gold.model_dump(mode="json") if self.learn_from == "gold" else None
+        return stable_hash("annotator", self.algorithm, settings, self.embed.fingerprint(), gold)
+
+    def questions(self, snapshot: Snapshot, shard: int) -> Iterator[Question]:
+        """Every comparison whose three texts have vectors."""
+        pairs = comparisons_with_vectors(snapshot, shard, self.embed.fingerprint())
+        columns = (pairs.column("prompt_id").to_pylist(), pairs.column("comparison_id").to_pylist())
+        return (Question(prompt_id, comparison_id) for prompt_id, comparison_id in zip(*columns, strict=True))
+
+    def examples(self, snapshot: Snapshot, shard: int) -> pa.Table:
+        """The labelled pairs of a shard with their vectors, at most the shard's part of `max_pairs`."""
+        most = -(-self.max_pairs // snapshot.store.shards)
+        allowed = allowed_labels(snapshot, shard, self.learn_from, self.gold)
+        model = self.embed.fingerprint()
+        pairs = training_pairs(comparisons_with_vectors(snapshot, shard, model), snapshot, shard, allowed, most)
+        found = vectors(snapshot, shard, model, pairs)
+        kept = pairs.take(pa.array(found.rows, pa.int64()))
+        table = kept.select(["comparison_id", "prompt_cluster", "target", "weight"])
+        for name, values in (
+            ("prompt", found.prompt),
+            ("response_a", found.response_a),
+            ("response_b", found.response_b),
+        ):
+            table = table.append_column(name, _listed(values))
+        return table.cast(EXAMPLES)
+
+    def fit(self, examples: pa.Table, seed: int) -> bytes | None:
+        """Heads for every fold, as an Arrow file; None when no fold has enough labels outside it."""
+        if examples.num_rows < self.min_labels:
+            return None
+        examples = examples.sort_by("comparison_id")
+        features = pair_features(*(_matrix(examples.column(name)) for name in ("prompt", "response_a", "response_b")))
+        learned = Examples(
+            features,
+            examples.column("target").to_numpy(),
+            examples.column("weight").to_numpy(),
+            tuple(examples.column("prompt_cluster").to_pylist()),
+        )
+        heads = fit_heads(learned, self.members, self.folds, seed, self.min_labels)
+        return write_heads(heads, self.folds, seed) if heads else None
+
+    def answer(
+        self, snapshot: Snapshot, shard: int, questions: Sequence[Question], artefact: bytes | None
+    ) -> Iterable[Answer]:
+        """Scores pairs with the heads that have not seen their prompt cluster's fold."""
+        if artefact is None:
+            return
+        heads = read_heads(artefact)
+        pairs = comparisons_with_vectors(snapshot, shard, self.embed.fingerprint(), questions)
+        by_id = {question.comparison_id: question for question in questions}
+        for start in range(0, pairs.num_rows, 2048):
+            yield from self._scored(heads, pairs.slice(start, 2048), snapshot, shard, by_id)
+
+    def _scored(
+        self, heads: "Heads", pairs: pa.Table, snapshot: Snapshot, shard: int, by_id: dict[str, Question]
+    ) -> Iterator[Answer]:
+        found = vectors(snapshot, shard, self.embed.fingerprint(), pairs)
+        kept = pairs.take(pa.array(found.rows, pa.int64()))
+        scores = heads.scores(found, kept.column("prompt_cluster").to_pylist())
+        for comparison_id, score in zip(kept.column("comparison_id").to_pylist(), scores, strict=True):
+            if score is not None:
+                yield scored(by_id[comparison_id], *score)
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The fitted heads of all folds."""
+
+    by_fold: dict[int, FoldHeads]
+    folds: int
+    seed: int
+
+    def scores(self, found: Vectors, clusters: Sequence[str]) -> list[tuple[Floats, int] | None]:
+        """For each pair the members' score differences and how many labelled pairs taught them; None without heads."""
+        features = pair_features(
+            *(np.asarray(v, np.float64) for v in (found.prompt, found.response_a, found.response_b))
+        )
+        folds = [fold_of(cluster, self.folds, self.seed) for cluster in clusters]
+        with single_thread():
+            return [
+                None if (heads := self.by_fold.get(fold)) is None else (heads.members @ row, heads.pairs)
+                for fold, row in zip(folds, features, strict=True)
+            ]
+
+
+def scored(question: Question, differences: Floats, learned_from: int) -> Answer:
+    """The answer that the members' score differences (a less b, in log-odds) make: their mean, and their spread beside it."""
+    mean = round(float(np.mean(differences)), 6)
+    label = Label.TIE if mean == 0 else Label.A if mean > 0 else Label.B
+    spread = round(float(np.std(differences)), 6)
+    rationale = canonical_json({"mean": mean, "spread": spread, "learned_from": learned_from})
+    return Answer(question, label, round(float(sigmoid(np.array([mean]))[0]), 6), mean, rationale)
+
+
+def write_heads(heads: Sequence[FoldHeads], folds: int, seed: int) -> bytes:
+    """Fitted heads as bytes."""
+    rows = [
+        {
+            "fold": h.fold,
+            "members": h.members.tolist(),
+            "penalty": h.penalty,
+            "pairs": h.pairs,
+            "folds": folds,
+            "seed": seed,
+        }
+        for h in heads
+    ]
+    sink = io.BytesIO()
+    with pa.ipc.new_file(sink, _HEADS) as writer:
+        writer.write_table(pa.Table.from_pylist(rows, schema=_HEADS))
+    return sink.getvalue()
+
+
+def read_heads(artefact: bytes) -> Heads:
+    """What `write_heads` wrote."""
+    rows = pa.ipc.open_file(artefact).read_all().to_pylist()
+    found = {
+        r["fold"]: FoldHeads(r["fold"], np.array(r["members"], np.float64), r["penalty"], r["pairs"]) for r in rows
+    }
+    return Heads(found, rows[0]["folds"], rows[0]["seed"])
+
+
+def _listed(values: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> pa.Array:
+    flat = pa.array(values.ravel(), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, max(values.shape[1], 1)).cast(pa.list_(pa.float32()))
+
+
+def _matrix(column: pa.ChunkedArray) -> Floats:
+    combined = column.combine_chunks()
+    flat = combined.flatten().to_numpy(zero_copy_only=False)
+    return cast(Floats, flat.reshape(len(combined), -1).astype(np.float64))

@@ -1,0 +1,1 @@
+"""Weighs all annotations of a pair and decides what is published."""

@@ -1,0 +1,121 @@
+"""The stage consensus: votes of every shard, one label model, a decision on every comparison."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import apache_beam as beam
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.consensus.decide import Rules
+from prefcurate.transforms.consensus.fit import fit_label_model
+from prefcurate.transforms.consensus.model import LabelModel, load_model, save_model
+from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.consensus.overrides import read_overrides
+from prefcurate.transforms.consensus.rows import consensus_rows
+from prefcurate.transforms.consensus.shard import VotePart, read_shard, read_votes, write_votes
+from prefcurate.transforms.consensus.votes import VOTES, votes_of
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.steps.commit import CommitStage
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
+from prefcurate.transforms.store.parts import Part, write_part
+
+READS = ("comparisons", "annotations", "occurrences", "gold", "calls")
+WRITES = ("consensus", "annotators")
+
+
+@dataclass
+class Consensus(beam.PTransform):
+    """From annotations to the views `consensus` and `annotators`.
+
+    Args:
+        context: the stage.
+        options: policy and minimal accuracy.
+        gold: whose labels measure the others.
+        overrides: address of the CSV file of overrides, or None.
+        can_ask: there is a budget for more opinions, so that a pair may wait for one.
+    """
+
+    context: StageContext
+    options: ConsensusOptions
+    gold: GoldOptions
+    overrides: str | None = None
+    can_ask: bool = False
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
+        """From a pipeline's root to the ledger entry's state."""
+        pinned = root | Pin(self.context)
+        units = pinned | ShardUnits()
+        model = (
+            units
+            | "write votes" >> beam.Map(_Votes(self.context, self.gold)).with_output_types(VotePart)
+            | "all votes" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "fit label model" >> beam.Map(_Fit(self.context, self.options)).with_output_types(str)
+        )
+        decide = _Decide(self.context, self.options, self.gold, self.overrides, self.can_ask)
+        decided = units | "decide" >> beam.FlatMap(decide.parts, beam.pvalue.AsSingleton(model)).with_output_types(Part)
+        return decided | CommitStage(self.context, pinned)
+
+
+@dataclass(frozen=True)
+class _Votes:
+    context: StageContext
+    gold: GoldOptions
+
+    def __call__(self, unit: Unit) -> VotePart:
+        part = write_votes(unit, self.context.stage, self.gold, self.context.seed)
+        count(self.context.stage, "rows_in", part.pairs)
+        return part
+
+
+@dataclass(frozen=True)
+class _Fit:
+    context: StageContext
+    options: ConsensusOptions
+
+    def __call__(self, parts: Sequence[VotePart]) -> str:
+        model = fit_parts(parts, self.options)
+        return save_model(self.context.store.root, model)
+
+
+def fit_parts(parts: Sequence[VotePart], options: ConsensusOptions) -> LabelModel:
+    """Fits the label model to the matrices of all shards; above `Policy.fit_pairs` pairs to a sample by hash."""
+    policy = options.rules()
+    sample = policy.fit_pairs / max(1, sum(part.pairs for part in parts))
+    cost: dict[str, float] = {}
+    for part in sorted(parts):
+        for annotator, price in part.cost:
+            cost[annotator] = cost.get(annotator, 0.0) + price
+    tables = [read_votes(part, sample) for part in sorted(parts)]
+    return fit_label_model(votes_of(tables or [VOTES.empty_table()]), policy, cost)
+
+
+@dataclass(frozen=True)
+class _Decide:
+    context: StageContext
+    options: ConsensusOptions
+    gold: GoldOptions
+    overrides: str | None
+    can_ask: bool
+
+    def parts(self, unit: Unit, model_path: str) -> Iterator[Part]:
+        model = load_model(model_path)
+        rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
+        words = {} if self.overrides is None else read_overrides(self.overrides)
+        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed)
+        tables = {"consensus": consensus_rows(shard, model, rules, words)}
+        if unit.shard == 0:
+            tables["annotators"] = annotator_rows(model)
+        for name, table in tables.items():
+            part = write_part(self.context.store.root, name, unit.shard, [table])
+            if part is not None:
+                yield part
+
+
+def annotator_rows(model: LabelModel) -> pa.Table:
+    """The table `annotators`: it is about no prompt and lies in shard 0. One name in two families is one row."""
+    schema = TABLES["annotators"].schema
+    rows = {figures.annotator: asdict(figures) | {"prompt_id": ""} for figures in reversed(model.annotators)}
+    return pa.Table.from_pylist([rows[name] for name in sorted(rows)], schema=schema)

@@ -1,0 +1,104 @@
+"""Fits the label model: one worker, in key order, on integers."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
+from prefcurate.transforms.consensus.calibrate import Strata, fit_slope, strata_of
+from prefcurate.transforms.consensus.figures import annotator_figures
+from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
+from prefcurate.transforms.consensus.options import Policy
+from prefcurate.transforms.consensus.reliability import (
+    Counts,
+    believed,
+    gold_counts,
+    no_better_than_chance,
+    skene_counts,
+)
+from prefcurate.transforms.consensus.votes import (
+    FOLDS,
+    NO_LABEL,
+    Floats,
+    Ints,
+    Votes,
+    gold_truth,
+    label_without_gold,
+)
+
+
+def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | None = None) -> LabelModel:
+    """Fits reliability, calibration and the strata of flips from a vote matrix.
+
+    Each voice's reliability is measured on gold of side fit where it has some, by Dawid-Skene (1979) where not; a voice
+    that gold shows to be no better than chance gets no weight. What is applied to a gold pair never saw its fold.
+
+    Args:
+        votes: the vote matrix.
+        policy: the constants.
+        cost: price in USD of each annotator's calls.
+    """
+    voices = find_voices(votes)
+    acts = acts_of(votes, voices)
+    truth = gold_truth(votes)
+    folds = gold_counts(acts, truth, votes.fold, len(voices.names))
+    gold = _sum(folds, len(voices.names))
+    silent = no_better_than_chance(gold, policy)
+    soft = _soft(acts.keep(~silent[acts.voice]), truth, votes, voices, policy)
+    reliability = tuple(believed(seen, soft, voices, policy) for seen in (gold, *(gold - of_fold for of_fold in folds)))
+    model = LabelModel(
+        voices, reliability, silent, _tie_share(acts, truth), (1.0,) * (1 + FOLDS),
+        policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
+    )  # fmt: skip
+    return _calibrated(model, acts, truth, votes, policy)
+
+
+def _sum(folds: list[Counts], voices: int) -> Counts:
+    total = Counts(np.zeros((voices, CELLS)), np.zeros((voices, CELLS)), np.zeros((voices, 4)))
+    for part in folds:
+        total = total + part
+    return total
+
+
+def _soft(acts: Acts, truth: Ints, votes: Votes, voices: Voices, policy: Policy) -> Counts:
+    # Gold pairs are counted against gold; here the others, on a hash sample when there are very many.
+    limit = policy.skene_pairs / max(1, votes.pairs)
+    chosen = (truth[acts.pair] == NO_LABEL) & ~acts.gold & (votes.chance[acts.pair] < limit)
+    return skene_counts(acts.keep(chosen), len(voices.names), votes.pairs)
+
+
+def _tie_share(acts: Acts, truth: Ints) -> float:
+    named = truth[truth != NO_LABEL]
+    ties, counted = (np.sum(named == 0), len(named)) if len(named) >= 50 else (np.sum(acts.vote == 0), len(acts.vote))
+    return float(np.clip((ties + 0.2) / (counted + 20), 0.01, 0.3))
+
+
+def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy: Policy) -> LabelModel:
+    # Gold pairs as they would look if they had no gold, each under parameters that never saw its fold.
+    without = acts.keep(~acts.gold)
+    total = summed(model, without, evidence(model, without, 1 + votes.fold), votes.pairs)
+    measured = truth != NO_LABEL
+    if np.sum(measured) < policy.calibration_pairs:
+        slopes = model.slopes
+    else:
+        parts = [measured, *(measured & (votes.fold != fold) for fold in range(FOLDS))]
+        slopes = tuple(fit_slope(total[part], truth[part], model.tie_share) for part in parts)
+    chance = probabilities(total, np.array(slopes)[1 + votes.fold], model.tie_share)
+    strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured])
+    fitted = LabelModel(
+        model.voices, model.reliability, model.silent, model.tie_share, slopes,
+        model.correlation, model.gold_accuracy, strata, model.annotators,
+    )  # fmt: skip
+    # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
+    return LabelModel.from_json(fitted.to_json())
+
+
+def _strata(chance: Floats, truth: Ints, label_in: Ints) -> dict[str, Strata]:
+    """Gold pairs on which the consensus names a response: against the label that came, with it, or without one."""
+    best = np.where(chance[:, 0] > chance[:, 1], 1, np.where(chance[:, 1] > chance[:, 0], -1, 0))
+    top = np.maximum(chance[:, 0], chance[:, 1])
+    named = (best != 0) & (top > chance[:, 2])
+    came = np.abs(label_in) == 1
+    classes = {"flip": named & came & (label_in == -best), "keep": named & (label_in == best), "assign": named & ~came}
+    # A share of right labels among those that gold prefers one response for, or finds equal.
+    return {name: strata_of(top[chosen], (truth == best)[chosen].astype(np.int64)) for name, chosen in classes.items()}

@@ -1,0 +1,178 @@
+"""The fitted label model: one small JSON document that every shard computes its own probabilities from."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from prefcurate.schemas.canonical import canonical_json
+from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
+from prefcurate.transforms.consensus.calibrate import Strata
+from prefcurate.transforms.consensus.reliability import Reliability
+from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints
+from prefcurate.transforms.store.files import join, read_bytes, write_bytes
+
+MODEL_VERSION = 1
+_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class AnnotatorFigures:
+    """One row of the table `annotators`; shares are fractions, None where nothing was counted."""
+
+    annotator: str
+    kind: str
+    family: str
+    status: str
+    n: int
+    n_gold: int
+    accuracy: float | None
+    accuracy_low: float | None
+    accuracy_high: float | None
+    position_bias: float | None
+    length_bias: float | None
+    flip_rate: float | None
+    cost: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class LabelModel:
+    """Parameters of the label model.
+
+    Attributes:
+        voices: who counts as one.
+        reliability: `FOLDS` + 1 of them: the first from all gold, the next from the gold of all folds but 0, 1, …
+        silent: voices that have no weight.
+        tie_share: prior probability of a tie.
+        slopes: exponent that calibrates the evidence: from all gold, and from all folds but 0, 1, …
+        correlation: see `Policy.correlation`.
+        gold_accuracy: of a gold act.
+        strata: what gold says of pairs of each class and consensus probability, see `prefcurate…consensus.calibrate`.
+        annotators: figures for the table `annotators`.
+    """
+
+    voices: Voices
+    reliability: tuple[Reliability, ...]
+    silent: Bools
+    tie_share: float
+    slopes: tuple[float, ...]
+    correlation: float
+    gold_accuracy: float
+    strata: dict[str, Strata]
+    annotators: tuple[AnnotatorFigures, ...]
+
+    def to_json(self) -> str:
+        """A canonical document: the same model, the same bytes."""
+        return canonical_json(
+            {
+                "version": MODEL_VERSION,
+                "voices": asdict(self.voices) | {"pools": sorted(self.voices.pools)},
+                "reliability": [{k: _rounded(v) for k, v in vars(r).items()} for r in self.reliability],
+                "silent": self.silent.tolist(),
+                "tie_share": self.tie_share,
+                "slopes": list(self.slopes),
+                "correlation": self.correlation,
+                "gold_accuracy": self.gold_accuracy,
+                "strata": {name: [list(row) for row in strata.rows] for name, strata in self.strata.items()},
+                "annotators": [asdict(figures) for figures in self.annotators],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> "LabelModel":
+        """The model out of its document.
+
+        Raises:
+            ValueError: the document is of another version.
+        """
+        told = json.loads(text)
+        if told["version"] != MODEL_VERSION:
+            raise ValueError(f"the label model has version {told['version']}, this program reads {MODEL_VERSION}")
+        voices = told["voices"]
+        return cls(
+            Voices(tuple(voices["names"]), tuple(voices["kinds"]), voices["of_family"], frozenset(voices["pools"])),
+            tuple(_reliability(told_of) for told_of in told["reliability"]),
+            np.array(told["silent"], bool),
+            told["tie_share"],
+            tuple(told["slopes"]),
+            told["correlation"],
+            told["gold_accuracy"],
+            {name: Strata(tuple(tuple(row) for row in rows)) for name, rows in told["strata"].items()},
+            tuple(AnnotatorFigures(**figures) for figures in told["annotators"]),
+        )
+
+
+def save_model(root: str, model: LabelModel) -> str:
+    """Writes the model below ``STORE/_artefacts`` under the hash of its content, and returns its address."""
+    content = model.to_json().encode()
+    path = join(root, "_artefacts", f"label-model-{hashlib.sha256(content).hexdigest()}.json")
+    write_bytes(path, content)
+    return path
+
+
+def load_model(path: str) -> LabelModel:
+    """A model that `save_model` wrote."""
+    return LabelModel.from_json(read_bytes(path).decode())
+
+
+def evidence(model: LabelModel, acts: Acts, variant: Ints, low_for: Ints | None = None) -> Floats:
+    """What each act says: log-likelihoods of its vote if a is better, if b is, and if neither is; shape (acts, 3).
+
+    Args:
+        model: the parameters.
+        acts: the acts.
+        variant: for each pair, which parameters: 0 for all gold, 1 + fold for those that never saw its fold.
+        low_for: for each pair +1 or -1: acts that vote so are taken at the lower bound of their accuracy.
+    """
+    which = variant[acts.pair]
+    stacked = {k: np.stack([vars(r)[k] for r in model.reliability]) for k in vars(model.reliability[0])}
+    accuracy = stacked["accuracy"][which, acts.voice, acts.cell]
+    if low_for is not None:
+        low = stacked["accuracy_low"][which, acts.voice, acts.cell]
+        accuracy = np.where(acts.vote == low_for[acts.pair], low, accuracy)
+    accuracy = np.where(acts.gold, model.gold_accuracy, accuracy)
+    tie_if_better = stacked["tie_if_better"][which, acts.voice]
+    tie_if_tie = stacked["tie_if_tie"][which, acts.voice]
+    right = np.log((1 - tie_if_better) * accuracy)
+    wrong = np.log((1 - tie_if_better) * (1 - accuracy))
+    said_tie = np.log(tie_if_better)
+    if_a = np.where(acts.vote > 0, right, np.where(acts.vote < 0, wrong, said_tie))
+    if_b = np.where(acts.vote < 0, right, np.where(acts.vote > 0, wrong, said_tie))
+    if_tie = np.where(acts.vote == 0, np.log(tie_if_tie), np.log((1 - tie_if_tie) / 2))
+    told = np.stack([if_a, if_b, if_tie], axis=1)
+    return np.where((model.silent[acts.voice] & ~acts.gold)[:, None], 0.0, told)
+
+
+def summed(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
+    """Evidence of each pair, shape (pairs, 3): naive Bayes, tempered because acts on one pair share errors."""
+    total = np.stack([np.bincount(acts.pair, weights=told[:, k], minlength=pairs) for k in range(3)], axis=1)
+    heard = np.bincount(acts.pair[~model.silent[acts.voice] | acts.gold], minlength=pairs)
+    return total * np.maximum(1, heard)[:, None] ** -model.correlation
+
+
+def probabilities(total: Floats, slope: Floats, tie_share: float) -> Floats:
+    """P(a), P(b), P(tie), shape (pairs, 3), from summed evidence and each pair's calibration slope."""
+    prior = np.log(np.array([(1 - tie_share) / 2, (1 - tie_share) / 2, tie_share]))
+    scaled = total * slope[:, None] + prior
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
+    # Added in this order, exchanging a and b changes no bit.
+    return np.round(weights / ((weights[:, [0]] + weights[:, [1]]) + weights[:, [2]]), _DIGITS)
+
+
+def posterior(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, low_for: Ints | None = None) -> Floats:
+    """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
+    variant = np.where(has_gold, 1 + np.clip(fold, 0, FOLDS - 1), 0)
+    total = summed(model, acts, evidence(model, acts, variant, low_for), len(fold))
+    return probabilities(total, np.array(model.slopes)[variant], model.tie_share)
+
+
+def _reliability(told: Mapping[str, Any]) -> Reliability:
+    cells = [np.array(told[name], np.float64).reshape(-1, CELLS) for name in ("accuracy", "accuracy_low")]
+    return Reliability(*cells, *(np.array(told[name], np.float64) for name in ("tie_if_better", "tie_if_tie")))
+
+
+def _rounded(values: Floats) -> Any:
+    return np.round(values, _DIGITS).tolist()

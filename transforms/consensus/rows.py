@@ -1,0 +1,110 @@
+"""The rows of the table `consensus`: each comparison's probabilities and decision."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+
+import numpy as np
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.consensus.acts import Acts, acts_of
+from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
+from prefcurate.transforms.consensus.model import LabelModel, posterior
+from prefcurate.transforms.consensus.shard import ShardVotes
+from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
+from prefcurate.transforms.consensus.words import Said, who_said_what
+
+_DIGITS = 9
+
+
+def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides: Mapping[str, Override]) -> pa.Table:
+    """One row a comparison, in key order."""
+    beliefs = dict(_beliefs(shard, model))
+    silence = {label: Beliefs(*_prior(model), 0.0, label, 0, False, "") for label in {None, *shard.label_in}}
+    judgements, ids = _evidence(shard)
+    decisions = []
+    for place, comparison in enumerate(shard.comparison_ids):
+        believed = beliefs.get(place, silence[shard.label_in[place]])
+        word = overrides.get(comparison)
+        decisions.append(decide(believed, rules) if word is None else override(believed, word))
+    shares = _act_shares(decisions, judgements)
+    rows = [
+        asdict(decision)
+        | {
+            "prompt_id": shard.prompt_ids[place],
+            "comparison_id": comparison,
+            "attribute": "overall",
+            "context": "none",
+            "label_in": shard.label_in[place],
+            "weight": None if decision.weight is None else round(decision.weight * shares[place], _DIGITS),
+            "evidence": ids[place],
+        }
+        for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))
+    ]
+    return pa.Table.from_pylist(rows, schema=TABLES["consensus"].schema)
+
+
+def _prior(model: LabelModel) -> tuple[float, float, float]:
+    half = round((1 - model.tie_share) / 2, _DIGITS)
+    return half, half, round(1 - 2 * half, _DIGITS)
+
+
+def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Beliefs]]:
+    """What the model says of each comparison that has votes."""
+    votes = votes_of([shard.votes])
+    places = np.unique(shard.votes["pair"].to_numpy())
+    acts = acts_of(votes, model.voices)
+    known = acts.keep(acts.voice >= 0)
+    on_gold = gold_truth(votes) != NO_LABEL
+    chances = posterior(model, known, votes.fold, on_gold)
+    best = np.where(chances[:, 0] >= chances[:, 1], 1, -1)
+    low = posterior(model, known, votes.fold, on_gold, low_for=best)
+    said = _said(known, model)
+    for pair, place in enumerate(places.tolist()):
+        p_a, p_b, p_tie = chances[pair].tolist()
+        column = 0 if best[pair] > 0 else 1
+        yield (
+            place,
+            Beliefs(
+                p_a,
+                p_b,
+                p_tie,
+                float(low[pair, column] + low[pair, 2] / 2),
+                shard.label_in[place],
+                sum(act.heard for act in said[pair]),
+                bool(on_gold[pair]),
+                who_said_what(said[pair], int(best[pair])),
+            ),  # fmt: skip
+        )
+
+
+def _said(acts: Acts, model: LabelModel) -> dict[int, list[Said]]:
+    said: dict[int, list[Said]] = defaultdict(list)
+    columns = (acts.pair, acts.voice, acts.vote, acts.cell, acts.gold)
+    for pair, voice, vote, cell, gold in zip(*(column.tolist() for column in columns), strict=True):
+        heard = bool(gold or not model.silent[voice])
+        said[pair].append(Said(model.voices.names[voice], model.voices.kinds[voice], vote, cell, gold, heard))
+    return said
+
+
+def _evidence(shard: ShardVotes) -> tuple[list[set[int]], list[list[str]]]:
+    judgements: list[set[int]] = [set() for _ in shard.comparison_ids]
+    ids: list[list[str]] = [[] for _ in shard.comparison_ids]
+    columns = zip(
+        shard.votes["pair"].to_pylist(), shard.votes["judgement"].to_pylist(), shard.annotation_ids, strict=True
+    )
+    for place, judgement, annotation in columns:
+        judgements[place].add(judgement)
+        ids[place].append(annotation)
+    return judgements, [sorted(found) for found in ids]
+
+
+def _act_shares(decisions: list[Decision], judgements: list[set[int]]) -> list[float]:
+    """Pairs derived from one act (a ranking of nine gives 36) share the weight of one pair among those published."""
+    published = [d.weight is not None for d in decisions]
+    sizes = Counter(j for out, of_pair in zip(published, judgements, strict=True) if out for j in of_pair)
+    return [
+        1.0 / max((sizes[j] for j in of_pair), default=1) if out else 1.0
+        for out, of_pair in zip(published, judgements, strict=True)
+    ]

@@ -1,0 +1,153 @@
+"""Votes as integers: what the label model learns from, without any text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+# numpy's own functions mix int64, float64 and bool_ in ways that their types do not tell: the names do.
+Ints = NDArray[Any]
+Floats = NDArray[Any]
+Bools = NDArray[Any]
+
+FOLDS = 5
+"""Parts of the gold by prompt cluster: what is estimated on four is applied to the fifth."""
+NO_LABEL = 2
+"""Stands for "no label" beside +1 (a), -1 (b) and 0 (tie)."""
+
+_NAMES = pa.dictionary(pa.int32(), pa.string())
+VOTES = pa.schema(
+    [
+        ("pair", pa.int32()),  # position of the comparison in its shard, in key order
+        ("annotator", _NAMES),
+        ("family", _NAMES),
+        ("kind", _NAMES),
+        ("label", pa.int8()),  # +1 a, -1 b, 0 tie
+        ("order", pa.int8()),  # +1 a shown first, -1 b shown first, 0 unknown
+        ("judgement", pa.int64()),  # hash of the act
+        ("gold", pa.bool_()),  # a gold annotation of side fit
+        ("given", pa.bool_()),  # came with the data
+        ("fold", pa.int8()),
+        ("longer", pa.int8()),  # +1 a is longer by a tenth, -1 b is, 0 about the same
+        ("chance", pa.float64()),  # uniform hash of the comparison, for samples
+    ]
+)
+"""One vote of the matrix that a shard writes for the fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Votes:
+    """The vote matrix of some pairs.
+
+    Attributes:
+        pair, annotator, label, order, judgement, gold, given: one entry a vote; `pair` ascends from 0, `annotator` is an
+            index into `annotators`; +1 always means a, -1 b, 0 tie or unknown.
+        fold, longer, chance: one entry a pair.
+        annotators, families, kinds: names, one entry an annotator, sorted by annotator.
+    """
+
+    pair: Ints
+    annotator: Ints
+    label: Ints
+    order: Ints
+    judgement: Ints
+    gold: Bools
+    given: Bools
+    fold: Ints
+    longer: Ints
+    chance: Floats
+    annotators: tuple[str, ...]
+    families: tuple[str, ...]
+    kinds: tuple[str, ...]
+
+    @property
+    def pairs(self) -> int:
+        """How many pairs have votes."""
+        return len(self.fold)
+
+    def mirrored(self) -> "Votes":
+        """The same votes with a and b exchanged everywhere."""
+        return Votes(
+            self.pair, self.annotator, -self.label, -self.order, self.judgement, self.gold, self.given, self.fold,
+            -self.longer, self.chance, self.annotators, self.families, self.kinds,
+        )  # fmt: skip
+
+    def keep(self, pairs: Bools) -> "Votes":
+        """The votes of some pairs, which are numbered anew."""
+        votes = pairs[self.pair]
+        renumbered = np.cumsum(pairs) - 1
+        return Votes(
+            renumbered[self.pair[votes]], self.annotator[votes], self.label[votes], self.order[votes],
+            self.judgement[votes], self.gold[votes], self.given[votes], self.fold[pairs], self.longer[pairs],
+            self.chance[pairs], self.annotators, self.families, self.kinds,
+        )  # fmt: skip
+
+
+def votes_of(tables: Sequence[pa.Table]) -> Votes:
+    """The matrix out of the tables (`VOTES`) of several shards, in the order given; pairs without a vote are left out.
+
+    The result does not depend on the order of votes inside a pair.
+    """
+    columns = {
+        name: _joined(tables, name) for name in VOTES.names if not pa.types.is_dictionary(VOTES.field(name).type)
+    }
+    sizes = [int(np.max(table["pair"].to_numpy(), initial=-1)) + 1 for table in tables]
+    offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+    shard = np.repeat(np.arange(len(tables)), [table.num_rows for table in tables])
+    names = pa.concat_tables([t.select(["annotator", "family", "kind"]) for t in tables]).unify_dictionaries()
+    annotator, who = _annotators(names)
+    found, pair = np.unique(columns["pair"] + offsets[shard], return_inverse=True)
+    by_key = np.lexsort((columns["judgement"], columns["order"], columns["label"], annotator, pair))
+    first = np.full(len(found), len(pair), np.int64)
+    np.minimum.at(first, pair, np.arange(len(pair)))
+    return Votes(
+        pair[by_key].astype(np.int64), annotator[by_key], columns["label"][by_key], columns["order"][by_key],
+        columns["judgement"][by_key], columns["gold"][by_key].astype(bool), columns["given"][by_key].astype(bool),
+        columns["fold"][first], columns["longer"][first], columns["chance"][first],
+        tuple(w[0] for w in who), tuple(w[1] for w in who), tuple(w[2] for w in who),
+    )  # fmt: skip
+
+
+def _joined(tables: Sequence[pa.Table], name: str) -> NDArray[Any]:
+    dtype: type = np.float64 if name == "chance" else np.bool_ if name in ("gold", "given") else np.int64
+    parts = [table[name].to_numpy(zero_copy_only=False).astype(dtype) for table in tables]
+    return np.concatenate(parts) if parts else np.zeros(0, dtype)
+
+
+def _annotators(names: pa.Table) -> tuple[Ints, list[tuple[str, str, str]]]:
+    # One annotator is one (name, family, kind); a name with two families is two annotators that share a name.
+    codes = [c.combine_chunks() for c in names.columns]
+    arrays = [c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in codes]
+    index = np.stack([a.indices.to_numpy(zero_copy_only=False) for a in arrays], axis=1).astype(np.int64)
+    rows, inverse = np.unique(index, axis=0, return_inverse=True)
+    who = [tuple(a.dictionary[int(i)].as_py() for a, i in zip(arrays, row, strict=True)) for row in rows]
+    order = sorted(range(len(who)), key=lambda i: who[i])
+    rank = np.empty(len(who), np.int64)
+    rank[order] = np.arange(len(who))
+    return rank[inverse.reshape(-1)], [who[i] for i in order]  # type: ignore[misc]
+
+
+def majority(pair: Ints, label: Ints, pairs: int) -> Ints:
+    """The label with most votes of each pair: +1, -1, 0 (tie), or `NO_LABEL` where there are none or a draw."""
+    counts = np.stack([np.bincount(pair[label == v], minlength=pairs) for v in (1, -1, 0)])
+    best = counts.max(axis=0)
+    winners = counts == best
+    label_of = np.array([1, -1, 0])[winners.argmax(axis=0)]
+    return np.where((best > 0) & (winners.sum(axis=0) == 1), label_of, NO_LABEL).astype(np.int64)
+
+
+def gold_truth(votes: Votes) -> Ints:
+    """What the gold annotations of a pair say by majority; `NO_LABEL` where there are none."""
+    return majority(votes.pair[votes.gold], votes.label[votes.gold], votes.pairs)
+
+
+def label_without_gold(votes: Votes) -> Ints:
+    """The label that came with a pair if its gold annotations had not: of the people, else of all that came."""
+    person = np.array([kind == "person" for kind in votes.kinds], bool)[votes.annotator]
+    given = votes.given & ~votes.gold
+    people = np.bincount(votes.pair[given & person], minlength=votes.pairs) > 0
+    counted = given & (person | ~people[votes.pair])
+    return majority(votes.pair[counted], votes.label[counted], votes.pairs)

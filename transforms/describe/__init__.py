@@ -1,0 +1,1 @@
+"""What kind of prompt it is."""

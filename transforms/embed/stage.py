@@ -1,0 +1,97 @@
+"""The stage embed: a vector for every prompt and response that has none."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.embed.embedder import CHARACTERS_A_TOKEN, Vectors, embedder_of
+from prefcurate.transforms.embed.missing import Group, TextKey, groups, texts_of_group
+from prefcurate.transforms.embed.options import EmbedOptions
+from prefcurate.transforms.embed.pending import finished_groups
+from prefcurate.transforms.steps.commit import CommitStage
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
+from prefcurate.transforms.store.parts import Part, write_part
+
+READS = ("comparisons",)
+WRITES = ("embeddings",)
+
+
+@dataclass(frozen=True)
+class GroupUnit:
+    """A group of texts of a shard, and the part that holds its vectors when an earlier run finished it."""
+
+    unit: Unit
+    group: Group
+    finished: Part | None
+
+
+@dataclass
+class Embed(beam.PTransform):
+    """Adds to the facts `embeddings`: role `prompt` with text_id = prompt_id, role `response` with the response's id.
+
+    Each group of texts becomes a part as soon as it is done; a run after a killed one takes those parts up.
+
+    Args:
+        context: the stage; reads comparisons.
+        options: the model.
+    """
+
+    context: StageContext
+    options: EmbedOptions = EmbedOptions()
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
+        """From a pipeline's root to the ledger entry's state."""
+        pinned = root | Pin(self.context)
+        parts = (
+            pinned
+            | ShardUnits()
+            | "missing texts" >> beam.FlatMap(plan, self.context, self.options).with_output_types(GroupUnit)
+            | "spread groups" >> beam.Reshuffle()
+            | "embed" >> beam.FlatMap(embed_group, self.context, self.options).with_output_types(Part)
+        )
+        return parts | CommitStage(self.context, pinned)
+
+
+def plan(unit: Unit, context: StageContext, options: EmbedOptions) -> Iterator[GroupUnit]:
+    """The groups of a shard, with the parts that a dead run left."""
+    fingerprint = options.fingerprint()
+    finished = finished_groups(context.store, context.stage, unit.shard, fingerprint)
+    for group in groups(unit.snapshot, unit.shard, fingerprint):
+        yield GroupUnit(unit, group, finished.get(group.name))
+
+
+def embed_group(work: GroupUnit, context: StageContext, options: EmbedOptions) -> Iterator[Part]:
+    """The part with the vectors of a group."""
+    if work.finished is not None:
+        yield work.finished
+        return
+    fingerprint, unit = options.fingerprint(), work.unit
+    characters = options.max_tokens * CHARACTERS_A_TOKEN
+    keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters)
+    count(context.stage, "rows_in", len(texts))
+    table = embedding_rows(keys, embedder_of(options).encode(texts), fingerprint)
+    footer = {"fingerprint": fingerprint, "group": work.group.name}
+    part = write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)
+    if part is not None:
+        yield part
+
+
+def embedding_rows(keys: list[TextKey], vectors: Vectors, fingerprint: str) -> pa.Table:
+    """Rows of the table `embeddings`."""
+    offsets = np.arange(len(vectors) + 1, dtype=np.int32) * (vectors.shape[1] if len(vectors) else 0)
+    return pa.table(
+        {
+            "prompt_id": [key.prompt_id for key in keys],
+            "text_id": [key.text_id for key in keys],
+            "role": [key.role for key in keys],
+            "fingerprint": [fingerprint] * len(keys),
+            "vector": pa.ListArray.from_arrays(pa.array(offsets), pa.array(vectors.ravel())),
+        },
+        schema=TABLES["embeddings"].schema.remove_metadata(),
+    )

@@ -1,0 +1,1 @@
+"""Sources in, comparisons, occurrences and annotations out; every input row accounted for."""

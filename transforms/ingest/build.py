@@ -1,0 +1,191 @@
+"""The second half of ingest: one shard's staged rows become comparisons, occurrences and the facts about them."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyarrow.fs import LocalFileSystem
+
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.tables import TABLES, Table
+from prefcurate.transforms.ingest.staging import Slice
+from prefcurate.transforms.store.files import filesystem
+from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.snapshot import Snapshot
+
+_KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "comparison_id"]
+
+
+def build_shard(snapshot: Snapshot, shard: int, slices: Sequence[Slice], active: Iterable[str]) -> Iterator[Part]:
+    """The parts of one shard out of its staged rows.
+
+    Args:
+        snapshot: the store as it was pinned.
+        shard: which shard.
+        slices: its rows in the staged files of this run.
+        active: the intakes that the configuration names, new ones and old: identical rows are numbered among them.
+    """
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("staged", staged_rows(slices))
+        keys = connection.sql(
+            f"SELECT {', '.join(_KEYS)} FROM staged ORDER BY source, file, number, pair"  # noqa: S608
+        ).to_arrow_table()
+        known = _known_occurrences(snapshot, shard, active)
+        connection.register("keyed", occurrence_ids(keys, known))
+        yield from _write(snapshot, shard, "comparisons", connection, _comparisons())
+        yield from _write(snapshot, shard, "occurrences", connection, _occurrences())
+        for table in ("annotations", "ratings", "spans", "materials"):
+            yield from _facts(snapshot, shard, TABLES[table], connection)
+
+
+def staged_rows(slices: Sequence[Slice]) -> ds.Dataset:
+    """The staged rows of some slices as one dataset, read row group by row group."""
+    fragments = []
+    for piece in sorted(slices):
+        fs, path = filesystem(piece.path)
+        fragment = ds.ParquetFileFormat().make_fragment(path, fs if "://" in piece.path else LocalFileSystem())
+        fragments.append(fragment.subset(row_group_ids=list(piece.row_groups)))
+    return ds.FileSystemDataset(fragments, fragments[0].physical_schema, ds.ParquetFileFormat())
+
+
+def occurrence_ids(keys: pa.Table, known: dict[tuple[str, str], set[int]]) -> pa.Table:
+    """The repeat number and the occurrence id of every staged pair.
+
+    A row with an id of its own (`row_id`) is known by it: rows of different files with the same id are one occurrence.
+    Rows of one file that share an id but not their content are numbered, so that a bad id loses no vote. A row without an id is known by
+    its hash and its number among identical rows of its source, so that anonymous votes which happen to agree all count.
+
+    Args:
+        keys: staged pairs in source, file, row order.
+        known: repeats that active files of earlier runs already have, by (source, row hash).
+    """
+    taken = defaultdict(set, {key: set(numbers) for key, numbers in known.items()})
+    variants: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    rows = keys.to_pylist()
+    for row in rows:
+        if row["row_id"] is not None:
+            variants[row["intake_id"], row["source"], row["row_id"]].add(row["row_hash"])
+    numbered: dict[tuple[str, int], int] = {}
+    repeats, ids = [], []
+    for row in rows:
+        place = (row["intake_id"], row["number"])
+        if place not in numbered:
+            numbered[place] = _repeat(row, variants, taken)
+        repeats.append(numbered[place])
+        name = ["row_id", row["row_id"]] if row["row_id"] is not None else ["row_hash", row["row_hash"]]
+        ids.append(stable_hash("occurrence", row["source"], *name, numbered[place], row["pair"]))
+    return (
+        keys.select(["intake_id", "number", "pair"])
+        .append_column("repeat", pa.array(repeats, pa.int64()))
+        .append_column("occurrence_id", pa.array(ids, pa.string()))
+    )
+
+
+def _repeat(
+    row: dict[str, Any], variants: dict[tuple[str, str, str], set[str]], taken: dict[tuple[str, str], set[int]]
+) -> int:
+    if row["row_id"] is not None:
+        return sorted(variants[row["intake_id"], row["source"], row["row_id"]]).index(row["row_hash"])
+    used = taken[row["source"], row["row_hash"]]
+    number = next(n for n in range(len(used) + 1) if n not in used)
+    used.add(number)
+    return number
+
+
+def _known_occurrences(snapshot: Snapshot, shard: int, active: Iterable[str]) -> dict[tuple[str, str], set[int]]:
+    columns = ["source", "row_hash", "row_id", "repeat", "intake_id"]
+    dataset = snapshot.store.dataset("occurrences", snapshot.version("occurrences"), shard)
+    wanted = ds.field("intake_id").isin(pa.array(list(active), pa.string())) & ds.field("row_id").is_null()
+    known: dict[tuple[str, str], set[int]] = defaultdict(set)
+    for row in dataset.to_table(columns=columns, filter=wanted).to_pylist():
+        known[row["source"], row["row_hash"]].add(row["repeat"])
+    return known
+
+
+def _write(
+    snapshot: Snapshot, shard: int, table: str, connection: duckdb.DuckDBPyConnection, query: str
+) -> Iterator[Part]:
+    """Writes a query's rows that the pinned version of the table does not hold yet."""
+    about = TABLES[table]
+    key = ", ".join(about.key)
+    connection.register("committed", snapshot.store.dataset(table, snapshot.version(table), shard))
+    new = f"SELECT * FROM ({query}) ANTI JOIN (SELECT {key} FROM committed) USING ({key})"  # noqa: S608
+    ordered = f"SELECT * FROM ({new}) ORDER BY {', '.join(about.order)}"  # noqa: S608
+    part = write_part(snapshot.store.root, table, shard, connection.sql(ordered).to_arrow_reader(2048))
+    connection.unregister("committed")
+    if part is not None:
+        yield part
+
+
+def _comparisons() -> str:
+    columns = ", ".join(TABLES["comparisons"].schema.names)
+    # Ids are hashes of the content: whichever row gave it, a comparison is the same bytes.
+    first = (
+        "SELECT intake_id, number, pair FROM staged "
+        "QUALIFY row_number() OVER (PARTITION BY comparison_id ORDER BY source, file, number, pair) = 1"
+    )
+    return f"SELECT {columns} FROM staged SEMI JOIN ({first}) USING (intake_id, number, pair)"  # noqa: S608
+
+
+def _occurrences() -> str:
+    columns = ", ".join(TABLES["occurrences"].schema.names)
+    once = "QUALIFY row_number() OVER (PARTITION BY comparison_id, occurrence_id, intake_id ORDER BY number) = 1"
+    return f"SELECT {columns} FROM staged JOIN keyed USING (intake_id, number, pair) {once}"  # noqa: S608
+
+
+def _facts(snapshot: Snapshot, shard: int, table: Table, connection: duckdb.DuckDBPyConnection) -> Iterator[Part]:
+    """One table of facts: unnested from the staged rows, given their ids, written in key order."""
+    query = (
+        f"SELECT prompt_id, comparison_id, source, file, number, row_hash, row_id, repeat, pair, fingerprint, occurrence_id, "  # noqa: S608
+        f"unnest({table.name}) AS fact FROM staged JOIN keyed USING (intake_id, number, pair) WHERE len({table.name}) > 0"
+    )
+    keys = connection.sql(
+        f"SELECT occurrence_id, row_hash, fingerprint, source, row_id, repeat, pair, fact.index AS index, "  # noqa: S608
+        f"{'fact.judgement_id' if table.name == 'annotations' else 'NULL'} AS judgement "
+        f"FROM ({query}) QUALIFY row_number() OVER (PARTITION BY occurrence_id, fingerprint, row_hash, index ORDER BY file, number) = 1"
+    ).to_arrow_table()
+    if not keys.num_rows:
+        return
+    connection.register("identified", fact_ids(keys, table.key[0]))
+    named = {field.name for field in table.schema}
+    given = [f.name for f in table.schema if f.name not in _OUTER | {table.key[0], "judgement_id"}]
+    columns = ["f.prompt_id", "f.row_hash", "f.fingerprint", "f.occurrence_id", f"i.id AS {table.key[0]}"]
+    columns += ["f.comparison_id"] if "comparison_id" in named else []
+    columns += ["i.judgement AS judgement_id"] if "judgement_id" in named else []
+    columns += ["0::BIGINT AS attempt"] if "attempt" in named else []
+    columns += [f'f.fact."{name}" AS "{name}"' for name in given]
+    rows = (
+        f"SELECT {', '.join(columns)} FROM ({query}) f JOIN identified i ON f.occurrence_id = i.occurrence_id "  # noqa: S608
+        f"AND f.row_hash = i.row_hash AND f.fingerprint = i.fingerprint AND f.fact.index = i.index "
+        f"QUALIFY row_number() OVER (PARTITION BY {', '.join(f'{table.key[0]}' if k == table.key[0] else f'f.{k}' for k in table.key)} "
+        f"ORDER BY f.file, f.number) = 1"
+    )
+    yield from _write(snapshot, shard, table.name, connection, rows)
+    connection.unregister("identified")
+
+
+_OUTER = frozenset(
+    ["prompt_id", "comparison_id", "occurrence_id", "row_hash", "fingerprint", "call_id", "rubric_id", "attempt"]
+)
+
+
+def fact_ids(keys: pa.Table, name: str) -> pa.Table:
+    """The id of every fact: a hash of the question (source, row, pair, index in the row), never of the answer.
+
+    Labels of one act share a `judgement`: its id is a hash of the row and the act's name.
+    """
+    kind = name.removesuffix("_id")
+    ids, judgements = [], []
+    for row in keys.to_pylist():
+        where = [row["source"], row["row_id"] if row["row_id"] is not None else row["row_hash"], row["repeat"]]
+        identity = stable_hash(kind, *where, row["pair"], row["index"])
+        ids.append(identity)
+        judgements.append(identity if row["judgement"] is None else stable_hash("judgement", *where, row["judgement"]))
+    return (
+        keys.select(["occurrence_id", "row_hash", "fingerprint", "index"])
+        .append_column("id", pa.array(ids, pa.string()))
+        .append_column("judgement", pa.array(judgements, pa.string()))
+    )

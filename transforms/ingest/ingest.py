@@ -1,0 +1,145 @@
+"""The ingest stage: sources in; comparisons, occurrences, annotations, ratings, spans, materials and quarantine out."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import apache_beam as beam
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.ingest.build import build_shard
+from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.sources import Intake, identify, plan_source
+from prefcurate.transforms.ingest.staging import Slice, Staged, stage_intake
+from prefcurate.transforms.steps.commit import CommitStage, Finished
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.units import Pin
+from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.snapshot import Snapshot
+
+TABLES_OF_INGEST = (
+    "comparisons", "occurrences", "annotations", "ratings", "spans", "materials", "quarantine", "intakes",
+)  # fmt: skip
+
+
+@dataclass
+class Ingest(beam.PTransform):
+    """Reads the files that no earlier run has read, once each, and keeps an account of every row.
+
+    Args:
+        context: the stage.
+        sources: where data comes from.
+        limit: rows of each file to read, for a taste; all when None.
+    """
+
+    context: StageContext
+    sources: tuple[SourceOptions, ...]
+    limit: int | None = None
+
+    def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
+        """From a pipeline's root to the ledger entry."""
+        pinned = root | Pin(self.context)
+        snapshot = beam.pvalue.AsSingleton(pinned)
+        staged = (
+            root
+            | "sources" >> beam.Create(list(self.sources))
+            | "files" >> beam.FlatMap(plan_source, self.limit).with_output_types(Intake)
+            | "spread files" >> beam.Reshuffle()
+            | "read new files" >> beam.Map(_stage, self.context, snapshot).with_output_types(Staged)
+        )
+        resolved = (
+            staged
+            | "by source" >> beam.WithKeys(lambda staged: staged.source)
+            | "files of a source" >> beam.GroupByKey()
+            | "same files" >> beam.FlatMap(_resolve).with_output_types(Staged)
+            | "resolved once" >> beam.Reshuffle()
+        )
+        active = resolved | "active" >> beam.Map(_active_id) | "all active" >> beam.CombineGlobally(_Distinct())
+        shards = (
+            resolved
+            | "slices" >> beam.FlatMap(lambda staged: [(piece.shard, piece) for piece in staged.slices])
+            | "slices of a shard" >> beam.GroupByKey()
+            | "build shards" >> beam.FlatMap(_build, snapshot, beam.pvalue.AsSingleton(active))
+        )
+        files = resolved | "accounts" >> beam.FlatMap(_accounts, self.context)
+        return (shards, files) | "outputs" >> beam.Flatten() | CommitStage(self.context, pinned)
+
+
+def _stage(intake: Intake, context: StageContext, snapshot: Snapshot) -> Staged:
+    intake = identify(intake)
+    known = _committed(intake, snapshot)
+    if known is not None:
+        return known
+    staged = stage_intake(intake, context.store.root, context.store.shards, context.run_id)
+    count(context.stage, "rows_in", staged.rows)
+    return staged
+
+
+def _committed(intake: Intake, snapshot: Snapshot) -> Staged | None:
+    """What an earlier run committed of a file that is read in the same way; None when it is new."""
+    dataset = snapshot.store.dataset("intakes", snapshot.version("intakes"))
+    rows = dataset.to_table(filter=pa.compute.field("intake_id") == intake.intake_id).to_pylist()
+    if not rows:
+        return None
+    fields = {key: value for key, value in rows[0].items() if key != "prompt_id"}
+    return Staged(**fields, committed=True)
+
+
+def _resolve(keyed: tuple[str, Iterable[Staged]]) -> Iterator[Staged]:
+    """Of files with the same rows (the same bytes under a second name, or an export whose rows were shuffled) one counts."""
+    _, files = keyed
+    first: dict[str, str] = {}
+    # A file that an earlier run committed stays the one that counts.
+    for staged in sorted(files, key=lambda s: (not s.committed or s.same_as is not None, s.file, s.intake_id)):
+        original = first.setdefault(staged.rows_digest, staged.same_as or staged.intake_id)
+        if original == staged.intake_id or staged.rows == 0:
+            yield replace(staged, same_as=None) if not staged.committed else staged
+        else:
+            yield replace(staged, same_as=original, slices=(), quarantine=None)
+
+
+def _active_id(staged: Staged) -> str:
+    return staged.same_as or staged.intake_id
+
+
+class _Distinct(beam.CombineFn):
+    """The sorted distinct strings of a collection, as a tuple."""
+
+    def create_accumulator(self) -> set[str]:
+        return set()
+
+    def add_input(self, accumulator: set[str], value: str) -> set[str]:
+        return accumulator | {value}
+
+    def merge_accumulators(self, accumulators: Iterable[set[str]]) -> set[str]:
+        return set().union(*accumulators)
+
+    def extract_output(self, accumulator: set[str]) -> tuple[str, ...]:
+        return tuple(sorted(accumulator))
+
+
+def _build(keyed: tuple[int, Iterable[Slice]], snapshot: Snapshot, active: tuple[str, ...]) -> Iterator[Part]:
+    shard, slices = keyed
+    return build_shard(snapshot, shard, list(slices), active)
+
+
+def _accounts(staged: Staged, context: StageContext) -> Iterator[Part | Finished]:
+    yield Finished("intakes", staged.intake_id)
+    if staged.same_as is not None:
+        yield Finished("intakes", staged.same_as)
+    if staged.committed:
+        return
+    if staged.quarantine is not None:
+        yield staged.quarantine
+    columns = TABLES["intakes"].schema.names
+    row = {"prompt_id": "", **{name: getattr(staged, name) for name in columns if name != "prompt_id"}}
+    part = write_part(
+        context.store.root,
+        "intakes",
+        0,
+        [pa.Table.from_pylist([row], schema=TABLES["intakes"].schema)],
+        pending="ingest",
+    )
+    assert part is not None
+    yield part

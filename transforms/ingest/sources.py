@@ -1,0 +1,100 @@
+"""The files of a source: found, opened, hashed, and split into units of reading."""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
+
+import fsspec
+
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.formats.base import ReadUnit, SourceFile
+from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.store.files import filesystem, opened
+
+
+class SourceError(Exception):
+    """A source cannot be read at all: the message names it, its path and the remedy."""
+
+
+@dataclass(frozen=True)
+class Intake:
+    """One file of a source as the configuration wants it read."""
+
+    source: SourceOptions
+    unit: ReadUnit
+    limit: int | None
+    intake_id: str = ""
+    sha256: str = ""
+
+
+def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]:
+    """The intakes of a source, one for each of its files, in a fixed order.
+
+    Raises:
+        SourceError: no file is there, or the files do not make a source of this format.
+    """
+    files = list_files(source)
+    if not files:
+        raise SourceError(
+            f"source {source.name!r}: no file at {source.path!r}; the path is a file, a folder or a pattern"
+        )
+    try:
+        units = source.reader.plan(files)
+    except ValueError as error:
+        raise SourceError(f"source {source.name!r} at {source.path!r}: {error}") from error
+    return [Intake(source, unit, limit) for unit in units]
+
+
+def list_files(source: SourceOptions) -> list[SourceFile]:
+    """All files of a source: of its folder (with the format's suffixes), its pattern, its list, or the file itself."""
+    own = source.reader.files(source.path)
+    if own is not None:
+        return own
+    paths = (source.path,) if isinstance(source.path, str) else source.path
+    found = {file for path in paths for file in _list_path(path, source.reader.suffixes)}
+    return sorted(found)
+
+
+def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    fs, plain = filesystem(path)
+    if any(sign in plain for sign in "*?["):
+        names = [name for name in fs.glob(plain) if fs.isfile(name)]
+        base = plain[: min(plain.index(sign) for sign in "*?[" if sign in plain)].rpartition("/")[0]
+    elif fs.isdir(plain):
+        names = [name for name in fs.find(plain) if name.removesuffix(".gz").endswith(suffixes)]
+        base = plain
+    else:
+        names = [plain] if fs.exists(plain) else []
+        base = plain.rpartition("/")[0]
+    remote = "://" in path
+    return [
+        SourceFile(fs.unstrip_protocol(name) if remote else name, name.removeprefix(base).lstrip("/"))
+        for name in names
+        if not name.rpartition("/")[2].startswith(".")
+    ]
+
+
+def identify(intake: Intake) -> Intake:
+    """The intake with its id: a hash of how it is read and of the bytes of its file and of those joined into it."""
+    unit = intake.unit
+    digests = [_digest(intake, file) for file in (unit.file, *unit.joined)]
+    names = [file.name for file in (unit.file, *unit.joined)]
+    identity = stable_hash("intake", intake.source.fingerprint(), intake.limit, names, digests)
+    return Intake(intake.source, unit, intake.limit, identity, digests[0])
+
+
+def _digest(intake: Intake, file: SourceFile) -> str:
+    known = intake.source.reader.digest(file)
+    if known is not None:
+        return known
+    with opened(file.uri) as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@contextmanager
+def open_source_file(file: SourceFile) -> Iterator[IO[bytes]]:
+    """A source file for reading bytes, decompressed when its name ends in .gz."""
+    with fsspec.open(file.uri, "rb", compression="gzip" if file.uri.endswith(".gz") else None) as stream:
+        yield stream

@@ -1,0 +1,208 @@
+"""The first half of ingest: a file's rows are read, oriented and staged by shard. Text moves between machines here only."""
+
+import hashlib
+import json
+import zlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prefcurate.schemas.canonical import shard_of
+from prefcurate.schemas.records import InputRow, Pairs, Unreadable
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash
+from prefcurate.transforms.ingest.sources import Intake, open_source_file
+from prefcurate.transforms.store.files import join, replacing
+from prefcurate.transforms.store.parts import Part, write_part
+
+FLUSH_CHARACTERS = 32_000_000
+"""Text held in memory before it is written: bounds a worker's memory whatever the file's size."""
+RAW_CHARACTERS = 20_000
+"""How much of an unreadable row is kept in quarantine."""
+
+
+@dataclass(frozen=True, order=True)
+class Slice:
+    """The rows of one shard in a staged file: some of its row groups."""
+
+    shard: int
+    path: str
+    row_groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """A file that has been read, or that an earlier run had read: its accounts and where its rows wait."""
+
+    intake_id: str
+    source: str
+    format: str
+    file: str
+    sha256: str
+    rows_digest: str
+    fingerprint: str
+    licence: str | None
+    rows: int
+    auxiliary: int
+    quarantined: int
+    pairs: int
+    same_as: str | None = None
+    slices: tuple[Slice, ...] = ()
+    quarantine: Part | None = None
+    committed: bool = False
+
+
+def stage_intake(intake: Intake, root: str, shards: int, run_id: str) -> Staged:
+    """Reads a file row by row and stages its pairs by shard in one Parquet file beside the tables."""
+    writer = _StagedFile(join(root, "_pending", "ingest", run_id, f"{intake.intake_id}.parquet"))
+    accounts = _Accounts()
+    fingerprint = intake.source.fingerprint()
+    with writer:
+        for number, row in enumerate(_rows(intake)):
+            hashed = row_hash(row.identity)
+            accounts.seen(hashed)
+            try:
+                pairs = list(_pairs(intake, row))
+            except (ValueError, TypeError, OverflowError) as error:
+                row = InputRow(row.line, row.identity, Unreadable("bad text", str(error)), row.row_id, row.raw)
+                pairs = []
+            if isinstance(row.outcome, Unreadable):
+                accounts.quarantined.append(_quarantined(intake, number, row, row.outcome, hashed))
+            elif not isinstance(row.outcome, Pairs):
+                accounts.auxiliary += 1
+            for index, pair in enumerate(pairs):
+                accounts.pairs += 1
+                writer.add(
+                    pair
+                    | {
+                        "shard": shard_of(pair["prompt_id"], shards),
+                        "pair": index,
+                        "intake_id": intake.intake_id,
+                        "source": intake.source.name,
+                        "file": intake.unit.file.name,
+                        "line": row.line,
+                        "number": number,
+                        "row_hash": hashed,
+                        "row_id": row.row_id,
+                        "licence": intake.source.licence,
+                        "fingerprint": fingerprint,
+                    }
+                )
+    quarantine = None
+    if accounts.quarantined:
+        table = pa.Table.from_pylist(accounts.quarantined, schema=TABLES["quarantine"].schema)
+        quarantine = write_part(root, "quarantine", shard_of(intake.intake_id, shards), [table], pending="ingest")
+    return Staged(
+        intake_id=intake.intake_id,
+        source=intake.source.name,
+        format=intake.source.reader.format,
+        file=intake.unit.file.name,
+        sha256=intake.sha256,
+        rows_digest=accounts.digest(fingerprint),
+        fingerprint=fingerprint,
+        licence=intake.source.licence,
+        rows=accounts.rows,
+        auxiliary=accounts.auxiliary,
+        quarantined=len(accounts.quarantined),
+        pairs=accounts.pairs,
+        slices=writer.slices(),
+        quarantine=quarantine,
+    )
+
+
+def _rows(intake: Intake) -> Iterator[InputRow]:
+    # A file that breaks in the middle gives the rows before the break, and one unreadable row that says so.
+    line = 0
+    try:
+        for row in islice(intake.source.reader.read(intake.unit, open_source_file), intake.limit):
+            line = row.line
+            yield row
+    except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
+        detail = f"{type(error).__name__}: {error}; rows after line {line} of this file could not be read"
+        yield InputRow(line + 1, ["broken file", intake.unit.file.name], Unreadable("broken file", detail))
+
+
+def _pairs(intake: Intake, row: InputRow) -> Iterable[dict[str, Any]]:
+    pairs = row.outcome.pairs if isinstance(row.outcome, Pairs) else ()
+    return [orient(pair, intake.source.name) for pair in pairs]
+
+
+def _quarantined(intake: Intake, number: int, row: InputRow, outcome: Unreadable, hashed: str) -> dict[str, Any]:
+    storable = {
+        key: value.encode("utf-8", "backslashreplace").decode()
+        for key, value in {"detail": outcome.detail, "raw": row.raw[:RAW_CHARACTERS]}.items()
+    }
+    return {
+        "prompt_id": "",
+        "intake_id": intake.intake_id,
+        "number": number,
+        "source": intake.source.name,
+        "file": intake.unit.file.name,
+        "line": row.line,
+        "row_hash": hashed,
+        "reason": outcome.reason,
+        **storable,
+    }
+
+
+@dataclass
+class _Accounts:
+    rows: int = 0
+    auxiliary: int = 0
+    pairs: int = 0
+    quarantined: list[dict[str, Any]] = field(default_factory=list)
+    _total: int = 0
+
+    def seen(self, hashed: str) -> None:
+        self.rows += 1
+        # A sum does not depend on the order of the rows, and counts repeats.
+        self._total = (self._total + int(hashed, 16)) % (1 << 128)
+
+    def digest(self, fingerprint: str) -> str:
+        return hashlib.sha256(json.dumps([fingerprint, self.rows, self._total]).encode()).hexdigest()[:32]
+
+
+class _StagedFile:
+    """One Parquet file whose row groups each belong to one shard."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._waiting: list[dict[str, Any]] = []
+        self._characters = 0
+        self._groups: dict[int, list[int]] = defaultdict(list)
+        self._written = 0
+
+    def __enter__(self) -> "_StagedFile":
+        self._replacing = replacing(self._path)
+        self._writer = pq.ParquetWriter(self._replacing.__enter__(), STAGED, compression="zstd")
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if error is None:
+            self._flush()
+        self._writer.close()
+        self._replacing.__exit__(kind, error, trace)
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._waiting.append(row)
+        self._characters += len(row["prompt_text"]) + len(row["response_a_text"]) + len(row["response_b_text"])
+        if self._characters > FLUSH_CHARACTERS:
+            self._flush()
+
+    def _flush(self) -> None:
+        by_shard: dict[int, list[dict[str, Any]]] = defaultdict(list)
+        for row in self._waiting:
+            by_shard[row["shard"]].append(row)
+        for shard, rows in sorted(by_shard.items()):
+            self._writer.write_table(pa.Table.from_pylist(rows, schema=STAGED), row_group_size=len(rows))
+            self._groups[shard].append(self._written)
+            self._written += 1
+        self._waiting, self._characters = [], 0
+
+    def slices(self) -> tuple[Slice, ...]:
+        return tuple(Slice(shard, self._path, tuple(groups)) for shard, groups in sorted(self._groups.items()))

@@ -1,0 +1,1 @@
+"""Selection, splits, sharded Parquet releases, card and manifest."""

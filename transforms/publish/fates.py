@@ -1,0 +1,179 @@
+"""What becomes of every pair of a shard: published with which label, or withheld for which reason."""
+
+from collections.abc import Iterator
+
+import duckdb
+import pyarrow as pa
+
+from prefcurate.transforms.publish.plan import plan_file
+from prefcurate.transforms.publish.work import Load, ShardTask, read_work, write_work
+from prefcurate.transforms.store.files import exists, join
+
+REASONS: dict[str, str] = {
+    "undecided": "consensus has not decided this pair",
+    "empty_prompt": "the prompt has no messages",
+    "empty_response": "a response is empty",
+    "identical_responses": "both responses are the same",
+    "non_text": "the prompt or a response holds something other than text",
+    "dropped": "consensus dropped it",
+    "held": "consensus waits for another opinion",
+    "tie": "no response is the better one",
+    "people_draw": "it is held out and the people who labelled it prefer neither response",
+    "split_conflict": "it was given one split, and its near duplicates or conversation another that stands above it",
+    "contaminated": "the prompt, or a near duplicate of it, is in a benchmark: it may not be trained on",
+    "duplicate": "a near duplicate with more evidence is published instead",
+    "beyond_max_per_prompt": "the prompt already has as many pairs as the settings allow",
+}
+"""Why a pair is withheld, in the order in which the reasons are looked at."""
+
+_S, _I, _F, _B = pa.string(), pa.int64(), pa.float64(), pa.bool_()
+FACTS = pa.schema(
+    [
+        ("comparison_id", _S),
+        ("prompt_id", _S),
+        ("split", _S),
+        ("group_split", _S),
+        ("pair_cluster", _S),
+        ("benchmark", _S),
+        ("no_prompt", _B),
+        ("empty", _B),
+        ("identical", _B),
+        ("non_text", _B),
+        ("bytes", _I),
+        ("p_a", _F),
+        ("p_tie", _F),
+        ("label_in", _S),
+        ("label", _S),
+        ("decision", _S),
+        ("weight", _F),
+        ("why", _S),
+        ("evidence", _I),
+        ("people", _I),
+        ("people_a", _I),
+        ("people_b", _I),
+    ]
+)
+FATES = pa.schema(
+    [
+        ("comparison_id", _S),
+        ("prompt_id", _S),
+        ("split", _S),
+        ("pair_cluster", _S),
+        ("evidence", _I),
+        ("bytes", _I),
+        ("chosen", _S),  # a or b
+        ("p_chosen", _F),
+        ("weight", _F),
+        ("decision", _S),
+        ("label_source", _S),
+        ("reason", _S),  # null for a pair that is to be published
+        ("detail", _S),
+    ]
+)
+_FACTS = """
+    WITH acts AS (
+        SELECT DISTINCT comparison_id, annotator, coalesce(judgement_id, annotation_id) AS act, label FROM annotations
+        WHERE kind = 'person' AND parse_status = 'ok' AND attribute = 'overall' AND context = 'none'
+            AND label IS NOT NULL AND label <> 'unratable'
+    ),
+    people AS (
+        SELECT comparison_id, count(*) AS people, count(*) FILTER (label = 'a') AS people_a,
+            count(*) FILTER (label = 'b') AS people_b
+        FROM acts GROUP BY comparison_id
+    ),
+    overall AS (SELECT * FROM consensus WHERE attribute = 'overall' AND context = 'none')
+    SELECT p.comparison_id, p.prompt_id, p.split, p.group_split, p.pair_cluster, p.benchmark,
+        len(c.prompt) = 0 AS no_prompt,
+        trim(c.response_a_text) = '' OR trim(c.response_b_text) = '' AS empty,
+        c.response_a_id = c.response_b_id OR c.response_a_text = c.response_b_text AS identical,
+        other_than_text(c.prompt) OR other_than_text(c.response_a) OR other_than_text(c.response_b) AS non_text,
+        strlen(c.prompt_text) + strlen(c.response_a_text) + strlen(c.response_b_text) AS bytes,
+        o.p_a, o.p_tie, o.label_in, o.label, o.decision, o.weight, o.reason AS why,
+        coalesce(len(o.evidence), 0) AS evidence,
+        coalesce(people, 0) AS people, coalesce(people_a, 0) AS people_a, coalesce(people_b, 0) AS people_b
+    FROM plan p JOIN comparisons c USING (comparison_id)
+    LEFT JOIN overall o USING (comparison_id) LEFT JOIN people USING (comparison_id)
+    ORDER BY p.prompt_id, p.comparison_id
+"""
+_OTHER_THAN_TEXT = """
+    CREATE TEMP MACRO other_than_text(messages) AS len(list_filter(
+        flatten(list_transform(messages, lambda m: m.content)), lambda p: p.type NOT IN ('text', 'document'))) > 0
+"""
+_FATES = """
+    WITH sourced AS (
+        SELECT *, CASE WHEN starts_with(why, 'override') THEN 'override'
+            WHEN split <> 'train' AND people > 0 THEN 'people' ELSE 'consensus' END AS label_source FROM facts
+    ),
+    labelled AS (
+        SELECT *,
+            CASE WHEN label_source <> 'people' THEN CASE WHEN label IN ('a', 'b') THEN label END
+                WHEN people_a > people_b THEN 'a' WHEN people_b > people_a THEN 'b' END AS chosen,
+            CASE WHEN label_source = 'override' THEN CASE label WHEN 'a' THEN 1 ELSE 0 END
+                WHEN label_source = 'people' THEN (people_a + (people - people_a - people_b) / 2) / people
+                ELSE p_a + p_tie / 2 END AS p_first
+        FROM sourced
+    ),
+    judged AS (
+        SELECT *, CASE
+            WHEN decision IS NULL THEN 'undecided'
+            WHEN no_prompt THEN 'empty_prompt'
+            WHEN empty THEN 'empty_response'
+            WHEN identical THEN 'identical_responses'
+            WHEN non_text THEN 'non_text'
+            WHEN decision = 'drop' THEN 'dropped'
+            WHEN decision = 'hold' THEN 'held'
+            WHEN chosen IS NULL THEN CASE label_source WHEN 'people' THEN 'people_draw' ELSE 'tie' END
+            WHEN split <> group_split THEN 'split_conflict'
+            WHEN split = 'train' AND benchmark IS NOT NULL THEN 'contaminated' END AS verdict
+        FROM labelled
+    )
+    SELECT comparison_id, prompt_id, split, pair_cluster, evidence, bytes, chosen,
+        CASE chosen WHEN 'a' THEN p_first ELSE 1 - p_first END AS p_chosen,
+        coalesce(weight, 1) AS weight,
+        CASE WHEN label_source <> 'people' THEN decision WHEN chosen = label_in THEN 'keep'
+            WHEN label_in IN ('a', 'b') THEN 'flip' ELSE 'assign' END AS decision,
+        label_source, verdict AS reason,
+        CASE WHEN verdict IN ('dropped', 'held') THEN why WHEN verdict = 'contaminated' THEN benchmark
+            WHEN verdict = 'split_conflict' THEN split || ' gives way to ' || group_split END AS detail
+    FROM judged ORDER BY prompt_id, comparison_id
+"""
+
+
+def fates(facts: pa.Table) -> pa.Table:
+    """The fate of every pair, from what is known about it (`FACTS` to `FATES`).
+
+    Held-out pairs carry the label that most people gave, with the share of people who gave it (a tie is half a vote), where
+    there are people; all others the label and probability of consensus. An override stands above both, and is certain
+    (consensus keeps its own probabilities beside it).
+    A pair with p_chosen below one half keeps a label that consensus doubts.
+    """
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("facts", facts)
+        return connection.sql(_FATES).to_arrow_table().cast(FATES)
+
+
+def judge_shard(task: ShardTask) -> Iterator[Load]:
+    """Writes the fates of a shard's pairs and tells how much text goes where."""
+    if not exists(plan_file(task.work, task.shard)):
+        return
+    judged = fates(_facts(task))
+    write_work(fates_file(task.work, task.shard), [judged], FATES)
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("judged", judged)
+        loads = connection.sql(
+            "SELECT split, sum(bytes)::BIGINT FROM judged WHERE reason IS NULL GROUP BY 1 "
+            "UNION ALL SELECT 'withheld', 100 * count(*) FROM judged ORDER BY 1"
+        ).fetchall()
+    yield from (Load(folder, task.shard, size) for folder, size in loads)
+
+
+def fates_file(work: str, shard: int) -> str:
+    """Where the fates of a shard's pairs lie."""
+    return join(work, "fates", f"{shard:05d}.parquet")
+
+
+def _facts(task: ShardTask) -> pa.Table:
+    with task.snapshot.connect(["comparisons", "annotations", "consensus"], task.shard) as connection:
+        connection.register("plan", read_work(plan_file(task.work, task.shard)))
+        connection.execute(_OTHER_THAN_TEXT)
+        return connection.sql(_FACTS).to_arrow_table().cast(FACTS)

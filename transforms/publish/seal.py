@@ -1,0 +1,135 @@
+"""Makes the written files a release: names, id, manifest and card. The manifest comes last: with it the release is there."""
+
+import hashlib
+import itertools
+import json
+import shutil
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from prefcurate.schemas.canonical import canonical_json
+from prefcurate.schemas.tables import PREFERENCES, TABLES
+from prefcurate.transforms.publish.card import dataset_card
+from prefcurate.transforms.publish.options import SPLITS
+from prefcurate.transforms.publish.releases import name_current, release_folder
+from prefcurate.transforms.publish.work import Planned, ReleaseFile
+from prefcurate.transforms.steps.commit import Finished
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.files import exists, filesystem, join, read_bytes, replacing, write_bytes
+from prefcurate.transforms.store.parts import Part, write_part
+
+MANIFEST_VERSION = 1
+
+
+def seal(
+    files: Sequence[ReleaseFile], planned: Planned, context: StageContext, configuration: str
+) -> Iterator[Part | Finished]:
+    """Puts a release in its place and gives the facts to be committed: new splits and the row of `releases`.
+
+    The id is a hash of the names and bytes of the data files: the same content is the same release, whatever the settings
+    that led to it, and a release that is there already is left untouched.
+
+    Args:
+        files: everything that was written.
+        planned: the first step's result.
+        context: the stage.
+        configuration: the resolved configuration as JSON without keys, for the manifest.
+    """
+    named = name_files(files)
+    identity = canonical_json([[name, file.sha256] for name, file in named])
+    release_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    folder = release_folder(context.store.root, release_id)
+    if not exists(join(folder, "manifest.json")):
+        for name, file in named:
+            _place(file.path, join(folder, name))
+        about = manifest(release_id, named, configuration, context)
+        write_bytes(join(folder, "README.md"), dataset_card(about).encode())
+        write_bytes(join(folder, "manifest.json"), _json(about))
+    yield from planned.splits
+    yield _release_row(release_id, folder, context)
+    yield Finished("release", release_id)
+
+
+def point_current(context: StageContext, outputs: Iterable[Part | Finished]) -> None:
+    """Names the release that the stage has just committed."""
+    for output in outputs:
+        if isinstance(output, Finished) and output.key == "release":
+            name_current(context.store.root, output.value)
+
+
+def name_files(files: Iterable[ReleaseFile]) -> list[tuple[str, ReleaseFile]]:
+    """Each file with its path in the release, `train-00000-of-00002.parquet`, in a fixed order."""
+    named = []
+    for folder, group in itertools.groupby(sorted(files), key=lambda file: file.folder):
+        of_folder = list(group)
+        stem = f"{folder}/part" if folder == "withheld" else folder
+        named += [(f"{stem}-{i:05d}-of-{len(of_folder):05d}.parquet", file) for i, file in enumerate(of_folder)]
+    return named
+
+
+def manifest(
+    release_id: str, named: Sequence[tuple[str, ReleaseFile]], configuration: str, context: StageContext
+) -> dict[str, Any]:
+    """What is in a release, so that anybody can check it without prefcurate: rows, checksums, counts, configuration.
+
+    It says nothing that would differ between two stores with the same facts: the versions of the tables that were read
+    are in the commit of the table `releases`.
+    """
+    rows: Counter[str] = Counter(dict.fromkeys(reversed(SPLITS), 0))
+    tally: dict[str, Counter[str]] = {}
+    for _, file in named:
+        rows[file.folder] += file.rows
+        if file.folder in SPLITS or file.folder == "withheld":
+            for column, value, n in file.tally:
+                tally.setdefault(column, Counter())[value] += n
+    return {
+        "release": release_id,
+        "manifest_version": MANIFEST_VERSION,
+        "rows": dict(rows),
+        "withheld": dict(sorted(tally.pop("reason", Counter()).items())),
+        "counts": {column: dict(sorted(counted.items())) for column, counted in sorted(tally.items())},
+        "columns": {field.name: str(field.type) for field in PREFERENCES},
+        "files": [
+            {"path": name, "folder": file.folder, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
+            for name, file in named
+        ],
+        "seed": context.seed,
+        "fingerprints": sorted(context.fingerprints),
+        "configuration": json.loads(configuration),
+    }
+
+
+def _place(source: str, target: str) -> None:
+    """Copies a file to its name in the release, unless an earlier attempt has done so."""
+    if exists(target):
+        return
+    fs, path = filesystem(source)
+    if "://" in target:
+        fs.copy(path, filesystem(target)[1])
+        return
+    with replacing(target) as local:
+        shutil.copyfile(path, local)
+
+
+def _release_row(release_id: str, folder: str, context: StageContext) -> Part:
+    content = read_bytes(join(folder, "manifest.json"))
+    about = json.loads(content)
+    row = {
+        "prompt_id": "",
+        "release_id": release_id,
+        "settings": context.settings,
+        "rows": sum(about["rows"][split] for split in SPLITS),
+        "bytes": sum(file["bytes"] for file in about["files"] if file["folder"] in SPLITS),
+        "manifest_sha256": hashlib.sha256(content).hexdigest(),
+    }
+    schema = TABLES["releases"].schema
+    part = write_part(context.store.root, "releases", 0, [pa.Table.from_pylist([row], schema=schema)])
+    assert part is not None
+    return part
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

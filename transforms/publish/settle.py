@@ -1,0 +1,76 @@
+"""What no shard can decide alone: which of several near-duplicate pairs is published, and which shards share a file."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import duckdb
+import pyarrow as pa
+
+from prefcurate.transforms.publish.fates import fates_file
+from prefcurate.transforms.publish.work import FileTask, Load, Planned, read_work, write_work
+from prefcurate.transforms.store.files import join
+
+FILE_BYTES = 256 * 2**20
+"""Text that goes into one file before the next is begun; about a third of it on disk."""
+
+_S = pa.string()
+CONTENDERS = pa.schema([("pair_cluster", _S), ("comparison_id", _S), ("prompt_id", _S), ("evidence", pa.int64())])
+DUPLICATES = pa.schema([("comparison_id", _S), ("prompt_id", _S), ("representative", _S)])
+_DUPLICATES = """
+    SELECT comparison_id, prompt_id, first_value(comparison_id) OVER ranked AS representative FROM contenders
+    WINDOW ranked AS (PARTITION BY pair_cluster ORDER BY evidence DESC, comparison_id)
+    QUALIFY row_number() OVER ranked > 1
+    ORDER BY prompt_id, comparison_id
+"""
+
+
+def settle(loads: Sequence[Load], planned: Planned, exports: Sequence[str]) -> Iterator[FileTask]:
+    """Writes which pairs give way to a near duplicate, and cuts the release into files."""
+    shards = sorted({load.shard for load in loads})
+    contenders = pa.concat_tables([CONTENDERS.empty_table(), *(_contenders(planned.work, shard) for shard in shards)])
+    write_work(duplicates_file(planned.work), [duplicates(contenders)], DUPLICATES)
+    copies = [
+        Load(f"exports/{export}/{load.folder}", load.shard, load.bytes)
+        for export in exports
+        for load in loads
+        if load.folder != "withheld"
+    ]
+    for folder, together in pack([*loads, *copies]):
+        yield FileTask(planned.snapshot, planned.work, folder, together)
+
+
+def duplicates(contenders: pa.Table) -> pa.Table:
+    """The pairs that give way (`CONTENDERS` to `DUPLICATES`): of a cluster the one with most evidence, then smallest id, stays."""
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("contenders", contenders)
+        return connection.sql(_DUPLICATES).to_arrow_table().cast(DUPLICATES)
+
+
+def pack(loads: Iterable[Load], limit: int = FILE_BYTES) -> Iterator[tuple[str, tuple[int, ...]]]:
+    """Consecutive shards of a folder that fit in one file; a shard larger than ``limit`` stands alone."""
+    folder, size = "", 0
+    together: list[int] = []
+    for load in sorted(loads):
+        if together and (load.folder != folder or size + load.bytes > limit):
+            yield folder, tuple(together)
+            together, size = [], 0
+        folder = load.folder
+        together.append(load.shard)
+        size += load.bytes
+    if together:
+        yield folder, tuple(together)
+
+
+def duplicates_file(work: str) -> str:
+    """Where the pairs that give way to a near duplicate are listed, of all shards."""
+    return join(work, "duplicates.parquet")
+
+
+def _contenders(work: str, shard: int) -> pa.Table:
+    judged = read_work(fates_file(work, shard))
+    with duckdb.connect(config={"threads": 1}) as connection:
+        connection.register("judged", judged)
+        found = connection.sql(
+            "SELECT pair_cluster, comparison_id, prompt_id, evidence FROM judged "
+            "WHERE reason IS NULL AND pair_cluster IS NOT NULL"
+        )
+        return found.to_arrow_table().cast(CONTENDERS)

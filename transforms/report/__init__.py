@@ -1,0 +1,1 @@
+"""One page that says what happened to every row, what it cost and how good it is."""

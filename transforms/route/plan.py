@@ -1,0 +1,152 @@
+"""Who should look at which pair next: the value of one more annotation, per price, under a budget."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefcurate.schemas.canonical import unit_interval
+from prefcurate.transforms.route.options import RouteOptions
+
+Floats = NDArray[np.float64]
+PERSON, JUDGE, NOBODY = "person", "judge", "nobody"
+_DIGITS = 9
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who can be asked: the queue, the annotator's name, how often right, the price of an answer."""
+
+    queue: str
+    name: str
+    accuracy: float
+    price_usd: float
+
+
+@dataclass(frozen=True, order=True)
+class Candidate:
+    """A pair and whom it would be best to ask; `gain` is how much likelier its label would be right afterwards."""
+
+    comparison_id: str
+    shard: int
+    queue: str
+    name: str
+    gain: float
+    price_usd: float
+
+
+@dataclass(frozen=True)
+class Routed:
+    """A pair in a queue."""
+
+    candidate: Candidate
+    rank: int
+    inclusion_p: float
+    reason: str
+
+
+def expected_gain(probabilities: Floats, accuracy: float) -> Floats:
+    """How much the most probable label's probability grows on average by one vote that is right with ``accuracy``.
+
+    Args:
+        probabilities: P(a), P(b), P(tie), shape (pairs, 3).
+        accuracy: of the vote where one response is better; where neither is, it names either.
+    """
+    p_a, p_b, p_tie = probabilities.T
+    says_a = np.stack([p_a * accuracy, p_b * (1 - accuracy), p_tie / 2])
+    says_b = np.stack([p_a * (1 - accuracy), p_b * accuracy, p_tie / 2])
+    after = says_a.max(axis=0) + says_b.max(axis=0)
+    return np.round(np.maximum(0.0, after - probabilities.max(axis=1)), _DIGITS)
+
+
+def best_candidates(
+    ids: Sequence[str], shard: int, probabilities: Floats, askable: Sequence[tuple[Asked, NDArray[np.bool_]]]
+) -> list[Candidate]:
+    """For each pair the one to ask who gains most per dollar.
+
+    Args:
+        ids: the pairs.
+        shard: where they lie.
+        probabilities: P(a), P(b), P(tie), shape (pairs, 3).
+        askable: who can be asked, and for each pair whether it makes sense (a judge answers a question once).
+    """
+    gains = np.stack([np.where(sense, expected_gain(probabilities, who.accuracy), -1.0) for who, sense in askable])
+    prices = np.array([who.price_usd for who, _ in askable])
+    best = (gains / prices[:, None]).argmax(axis=0)
+    return [
+        Candidate(
+            comparison,
+            shard,
+            askable[who][0].queue,
+            askable[who][0].name,
+            max(0.0, float(gains[who, i])),
+            askable[who][0].price_usd,
+        )  # fmt: skip
+        for i, (comparison, who) in enumerate(zip(ids, best.tolist(), strict=True))
+    ]
+
+
+def by_value(candidate: Candidate) -> tuple[float, str]:
+    """Sorts the most valuable candidate first."""
+    return (-candidate.gain / candidate.price_usd, candidate.comparison_id)
+
+
+def by_chance(candidate: Candidate, seed: int) -> tuple[float, str]:
+    """Sorts as a lottery does, always the same one."""
+    return (unit_interval(seed, candidate.comparison_id, "route/uniform"), candidate.comparison_id)
+
+
+def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, seed: int) -> list[Routed]:
+    """Fills the queues under the budget: first by value, then a share of each queue gives way to a uniform sample.
+
+    Args:
+        candidates: at least the most valuable ones and the first of the lottery, of all shards.
+        total: how many pairs there are in all, which the chance of being drawn depends on.
+        options: budget and shares.
+        seed: of the lottery.
+    """
+    worth = sorted((c for c in set(candidates) if c.gain > 0), key=by_value)
+    affordable = _within_budget(worth, options)
+    routed: list[Routed] = []
+    taken: set[str] = set()
+    drawn = sorted(set(candidates), key=lambda c: by_chance(c, seed))
+    sizes = {queue: sum(c.queue == queue for c in affordable) for queue in (PERSON, JUDGE)}
+    for queue, size in sizes.items():
+        uniform = math.ceil(size * options.uniform_share)
+        price = next((c.price_usd for c in affordable if c.queue == queue), 0.0)
+        name = next((c.name for c in affordable if c.queue == queue), "")
+        picked = [c for c in drawn if c.comparison_id not in taken][:uniform]
+        taken |= {c.comparison_id for c in picked}
+        routed += [_drawn(c, queue, name, price, len(picked), total) for c in picked]
+    for queue, size in sizes.items():
+        room = size - sum(r.candidate.queue == queue for r in routed)
+        best = [c for c in affordable if c.queue == queue and c.comparison_id not in taken][:room]
+        routed += [Routed(c, 0, 1.0, "") for c in best]
+    return _ranked(routed, total)
+
+
+def _within_budget(worth: Sequence[Candidate], options: RouteOptions) -> list[Candidate]:
+    if options.budget.items is not None:
+        return list(worth[: options.budget.items])
+    spent = np.cumsum([c.price_usd for c in worth])
+    return list(worth[: int(np.searchsorted(spent, (options.budget.usd or 0.0) + 1e-9, side="right"))])
+
+
+def _drawn(candidate: Candidate, queue: str, name: str, price: float, n: int, total: int) -> Routed:
+    chosen = Candidate(candidate.comparison_id, candidate.shard, queue, name, candidate.gain, price)
+    return Routed(chosen, 0, round(n / max(1, total), _DIGITS), f"uniform sample of {n} among {total} pairs")
+
+
+def _ranked(routed: Sequence[Routed], total: int) -> list[Routed]:
+    ranked = []
+    for queue in (PERSON, JUDGE):
+        of_queue = sorted((r for r in routed if r.candidate.queue == queue), key=lambda r: by_value(r.candidate))
+        for rank, r in enumerate(of_queue, 1):
+            words = (
+                r.reason
+                or f"rank {rank} of {total}: one answer by {r.candidate.name} makes its label {r.candidate.gain:.1%} likelier to be right"
+            )
+            ranked.append(Routed(r.candidate, rank, r.inclusion_p, words))
+    return ranked

@@ -1,0 +1,1 @@
+"""Criteria proposed by contrast and kept only where they reproduce trusted labels."""

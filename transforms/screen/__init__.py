@@ -1,0 +1,1 @@
+"""Near duplicates, contamination, bad responses: flags with evidence, nothing is deleted."""

@@ -1,0 +1,46 @@
+"""Flags as rows of the table `screening`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, contamination_flags
+from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.screen.people import Votes, contradiction_flags
+from prefcurate.transforms.screen.responses import Flag, response_flags
+from prefcurate.transforms.screen.rows import Row
+
+SCHEMA = TABLES["screening"].schema
+
+
+def flags_of_rows(
+    rows: Iterable[Row], votes: Mapping[str, Votes], index: BenchmarkIndex, options: ScreenOptions
+) -> pa.Table:
+    """The flags that need no other shard. Rows of one prompt stand together, so that it is looked up once."""
+    found = []
+    prompt_id, of_prompt = "", list[Flag]()
+    for row in rows:
+        if row.prompt_id != prompt_id:
+            prompt_id, of_prompt = row.prompt_id, contamination_flags(row.prompt, row.messages, index)
+        flags = (*of_prompt, *_of_comparison(row, votes, options))
+        found += [flag_row(row.prompt_id, row.comparison_id, flag) for flag in flags]
+    return pa.Table.from_pylist(found, schema=SCHEMA)
+
+
+def _of_comparison(row: Row, votes: Mapping[str, Votes], options: ScreenOptions) -> Iterator[Flag]:
+    yield from response_flags(row.a, row.b, options.length_ratio)
+    yield from contradiction_flags(row.comparison_id, votes.get(row.comparison_id))
+
+
+def flag_row(prompt_id: str, comparison_id: str, flag: Flag) -> dict[str, str | float | None]:
+    """One row of the table."""
+    return {
+        "prompt_id": prompt_id,
+        "comparison_id": comparison_id,
+        "flag": flag.flag,
+        "value": flag.value,
+        "matched_source": flag.matched_source,
+        "matched_id": flag.matched_id,
+        "evidence": flag.evidence,
+    }

@@ -1,0 +1,21 @@
+"""Settings of the stage screen (the key `screen` of the YAML)."""
+
+from pydantic import Field
+
+from prefcurate.transforms.options import Options
+
+
+class ScreenOptions(Options):
+    """Thresholds of the flags."""
+
+    similarity: float = Field(default=0.7, ge=0.5, le=1)
+    """Jaccard similarity of character shingles from which two texts are near duplicates. The bands are made for 0.7:
+    below 0.6 more and more pairs are missed."""
+    largest_cluster: int = Field(default=1000, ge=2)
+    """A cluster of more members is cut again at a higher similarity, and reported when that does not help."""
+    ngram: int = Field(default=13, ge=5)
+    """Words that a prompt and a benchmark must share in a row to be flagged; shorter benchmark texts match as a whole."""
+    common_ngram: int = Field(default=10, ge=1)
+    """A run of words that stands in more rows of a benchmark than this is its boilerplate and no evidence."""
+    length_ratio: float = Field(default=4, gt=1)
+    """A response that has this many times the characters of the other is flagged."""

@@ -1,0 +1,1 @@
+"""The steps that every stage is made of: units of work, parts, one commit, counters."""

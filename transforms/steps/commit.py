@@ -1,0 +1,126 @@
+"""The last step of a stage: parts merged per shard, then one commit and the ledger entry."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import apache_beam as beam
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.store.files import join, remove
+from prefcurate.transforms.store.merge import merge_parts
+from prefcurate.transforms.store.parts import Part
+from prefcurate.transforms.store.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What a stage wants remembered in the ledger beside its parts, e.g. the active files (kept sorted by key)."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """A pending part whose rows are in a part that is about to be committed."""
+
+    path: str
+
+
+@dataclass
+class CommitStage(beam.PTransform):
+    """Parts (and `Finished` remarks) in, one commit a table and the stage's ledger entry out.
+
+    Facts grow by the parts, each key once; views are replaced by them. All parts must come from units of one `pin`.
+
+    Args:
+        context: the stage.
+        pinned: the one snapshot (of `Pin`) that all units came from: the commit goes on top of exactly its versions.
+        before_ledger: what must come after the commits and before the stage counts as finished, such as naming the
+            current release; a function of a module that may run again.
+        keep_unmerged: leave what lies pending of the stage and was not among the parts, since it may be another run's and was
+            paid for; by default everything pending of the stage goes.
+    """
+
+    context: StageContext
+    pinned: beam.PCollection[Snapshot]
+    before_ledger: Callable[[StageContext, list[Part | Finished]], None] | None = None
+    keep_unmerged: bool = False
+
+    def expand(self, outputs: beam.PCollection[Part | Finished]) -> beam.PCollection[str]:
+        """From parts and remarks to the ledger entry's state."""
+        snapshot = beam.pvalue.AsSingleton(self.pinned)
+        merged = (
+            outputs
+            | "by table and shard" >> beam.Map(_keyed)
+            | "gather" >> beam.GroupByKey()
+            | "merge parts" >> beam.FlatMap(_merge, self.context, snapshot)
+        )
+        return (
+            merged
+            | "all of the stage" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "commit" >> beam.Map(_commit, self.context, snapshot, self.before_ledger, self.keep_unmerged)
+        )
+
+
+def _keyed(output: Part | Finished) -> tuple[tuple[str, int], Part | Finished]:
+    return (("", 0), output) if isinstance(output, Finished) else ((output.table, output.shard), output)
+
+
+def _merge(
+    keyed: tuple[tuple[str, int], Iterable[Any]], context: StageContext, snapshot: Snapshot
+) -> Iterable[Part | Finished | _Merged]:
+    (table, _), outputs = keyed
+    if not table:
+        yield from sorted(set(outputs), key=lambda finished: (finished.key, finished.value))
+        return
+    base = snapshot.version(table) if TABLES[table].role == "fact" else None
+    parts = sorted(set(outputs))
+    yield from (_Merged(part.path) for part in parts if part.pending)
+    part = merge_parts(context.store, parts, base)
+    if part is not None:
+        count(context.stage, "rows_out", part.rows)
+        count(context.stage, "bytes_out", part.bytes)
+        yield part
+
+
+def _commit(
+    outputs: list[Part | Finished | _Merged],
+    context: StageContext,
+    snapshot: Snapshot,
+    before_ledger: Callable[[StageContext, list[Part | Finished]], None] | None,
+    keep_unmerged: bool,
+) -> str:
+    parts = [output for output in outputs if isinstance(output, Part)]
+    detail: dict[str, list[str]] = {}
+    for finished in sorted((o for o in outputs if isinstance(o, Finished)), key=lambda f: (f.key, f.value)):
+        detail.setdefault(finished.key, []).append(finished.value)
+    for table in context.writes:
+        context.store.commit(
+            table,
+            [part for part in parts if part.table == table],
+            base=snapshot.version(table),
+            replace=TABLES[table].role == "view",
+            transaction=f"{context.run_id}/{context.stage}/{table}",
+            metadata={
+                "prefcurate.run": context.run_id,
+                "prefcurate.stage": context.stage,
+                "prefcurate.settings": context.settings,
+                "prefcurate.inputs": ",".join(f"{name}@{version}" for name, version in snapshot.versions),
+                "prefcurate.fingerprints": ",".join(context.fingerprints),
+            },
+        )
+    if before_ledger is not None:
+        before_ledger(context, [output for output in outputs if not isinstance(output, _Merged)])
+    entry = context.store.record(
+        context.stage, context.run_id, context.settings, dict(context.inputs), context.writes, detail
+    )
+    # Everything finished is in the tables now.
+    if not keep_unmerged:
+        remove(join(context.store.root, "_pending", context.stage))
+    for merged in sorted({output.path for output in outputs if isinstance(output, _Merged)}):
+        remove(merged)
+    return entry.state

@@ -1,0 +1,252 @@
+"""A store: a folder of Delta tables, its pinned versions, and the ledger of what each stage did."""
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError
+from deltalake.transaction import AddAction, RemoveAction
+
+from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
+from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
+from prefcurate.transforms.store.parts import Part, write_part
+
+
+class StoreError(Exception):
+    """Something about a store that a person must decide: the message says what and how."""
+
+
+class CommitConflict(StoreError):
+    """Another run committed first; what this run finished is kept and taken up by the next."""
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """One finished run of one stage (a row of the table `stages`)."""
+
+    stage: str
+    sequence: int
+    run_id: str
+    settings: str
+    inputs: dict[str, str]
+    state: str
+    versions: dict[str, int]
+    detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Store:
+    """The address of a store and its number of shards. Cheap, immutable, safe to send to workers."""
+
+    root: str
+    shards: int
+
+    def create(self) -> None:
+        """Makes the tables that are missing; an existing store is checked against `shards`.
+
+        Raises:
+            StoreError: the store was made with another number of shards or a newer schema.
+        """
+        about = join(self.root, "store.json")
+        if exists(about):
+            found = json.loads(read_bytes(about))
+            if found["shards"] != self.shards:
+                raise StoreError(
+                    f"the store {self.root} has {found['shards']} shards, the configuration says shards: {self.shards}; "
+                    f"set shards: {found['shards']} or use a new store"
+                )
+            if found["schema_version"] > SCHEMA_VERSION:
+                raise StoreError(f"the store {self.root} was written by a newer prefcurate; upgrade prefcurate")
+        for table in TABLES.values():
+            if not exists(join(self.root, table.name, "_delta_log")):
+                partitioned = table.schema.append(pa.field("shard", pa.int32()))
+                DeltaTable.create(
+                    self.address(table.name), Schema.from_arrow(partitioned), mode="ignore", partition_by=["shard"]
+                )
+        if not exists(about):
+            content = {"shards": self.shards, "schema_version": SCHEMA_VERSION}
+            write_bytes(about, (json.dumps(content, indent=1) + "\n").encode())
+
+    @classmethod
+    def open(cls, root: str) -> "Store":
+        """An existing store.
+
+        Raises:
+            StoreError: there is none at this address.
+        """
+        about = join(root, "store.json")
+        if not exists(about):
+            raise StoreError(f"there is no store at {root} (no store.json); `prefcurate run CONFIG` makes one")
+        return cls(root, int(json.loads(read_bytes(about))["shards"]))
+
+    def address(self, table: str) -> str:
+        """Where a table lies."""
+        return join(self.root, table)
+
+    def delta(self, table: str, version: int | None = None) -> DeltaTable:
+        """The Delta table, at a version or the newest."""
+        return DeltaTable(self.address(table), version=version)
+
+    def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
+        """The newest version of each table."""
+        return {name: self.delta(name).version() for name in tables or TABLES}
+
+    def dataset(self, table: str, version: int | None = None, shard: int | None = None) -> ds.Dataset:
+        """A table (or one shard of it) at a version, as an Arrow dataset without the column `shard`."""
+        paths = [path for s, path in self.files(table, version) if shard is None or s == shard]
+        schema = TABLES[table].schema.remove_metadata()
+        if not paths:
+            return ds.dataset(pa.table({f.name: pa.array([], f.type) for f in schema}, schema=schema))
+        if "://" in self.root:
+            import fsspec
+
+            fs, _ = fsspec.core.url_to_fs(self.root)
+            return ds.dataset([fs._strip_protocol(p) for p in paths], schema=schema, filesystem=fs, format="parquet")
+        return ds.dataset(paths, schema=schema, format="parquet")
+
+    def files(self, table: str, version: int | None = None) -> list[tuple[int, str]]:
+        """The shard and address of every part of a table at a version, in a fixed order."""
+        actions = pa.table(self.delta(table, version).get_add_actions(flatten=True)).to_pylist()
+        found = [(int(a["partition.shard"]), join(self.root, table, a["path"])) for a in actions]
+        return sorted(found)
+
+    def commit(
+        self,
+        table: str,
+        parts: Sequence[Part],
+        *,
+        base: int,
+        replace: bool,
+        transaction: str,
+        metadata: Mapping[str, str],
+    ) -> int:
+        """Adds parts to a table in one transaction, on top of exactly version ``base``, and returns the new version.
+
+        Args:
+            table: the table's name.
+            parts: parts in their final place. Those that the table already has are not added again.
+            base: the version that the work was based on.
+            replace: whether all other parts are removed (views), or stay (facts).
+            transaction: names the stage and run: a commit that an engine retries is a no-op.
+            metadata: kept in the commit: run, stage, inputs' versions, fingerprints.
+
+        Raises:
+            CommitConflict: somebody else committed after ``base``.
+        """
+        newest = self.delta(table)
+        if newest.transaction_version(transaction) is not None:
+            return newest.version()
+        delta = self.delta(table, base)
+        present = {path for _, path in self.files(table, base)}
+        wanted = {part.path: part for part in sorted(parts)}
+        moment = int(time.time() * 1000)
+        adds: list[AddAction | RemoveAction] = [
+            AddAction(
+                path=path.removeprefix(self.address(table) + "/"),
+                size=part.bytes,
+                partition_values={"shard": str(part.shard)},
+                modification_time=moment,
+                data_change=True,
+                stats=json.dumps({"numRecords": part.rows}),
+            )
+            for path, part in wanted.items()
+            if path not in present
+        ]
+        removes: list[AddAction | RemoveAction] = [
+            RemoveAction(path.removeprefix(self.address(table) + "/"), True, moment)
+            for path in sorted(present)
+            if replace and path not in wanted
+        ]
+        if not adds and not removes:
+            return base
+        schema = TABLES[table].schema.append(pa.field("shard", pa.int32()))
+        properties = CommitProperties(
+            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
+        )
+        try:
+            delta.create_write_transaction(
+                adds + removes, "append", Schema.from_arrow(schema), ["shard"], commit_properties=properties
+            )
+        except CommitFailedError as error:
+            raise CommitConflict(
+                f"another run changed the table {table} of {self.root} after version {base}; nothing of this run's stage was "
+                "committed there. Run again: what was finished is taken up, nothing is asked twice."
+            ) from error
+        return delta.version()
+
+    def ledger(self) -> list[LedgerEntry]:
+        """Every finished run of every stage, oldest first."""
+        rows = self.dataset("stages").to_table().to_pylist()
+        entries = [
+            LedgerEntry(
+                row["stage"],
+                row["sequence"],
+                row["run_id"],
+                row["settings"],
+                json.loads(row["inputs"]),
+                row["state"],
+                json.loads(row["versions"]),
+                json.loads(row["detail"]),
+            )
+            for row in rows
+        ]
+        return sorted(entries, key=lambda entry: entry.sequence)
+
+    def latest(self, stage: str, settings: str | None = None) -> LedgerEntry | None:
+        """The newest entry of a stage (under one configuration of it)."""
+        found = [e for e in self.ledger() if e.stage == stage and settings in (None, e.settings)]
+        return found[-1] if found else None
+
+    def record(
+        self,
+        stage: str,
+        run_id: str,
+        settings: str,
+        inputs: Mapping[str, str],
+        outputs: Sequence[str],
+        detail: Mapping[str, Any],
+    ) -> LedgerEntry:
+        """Writes the ledger entry that makes a stage's run count as finished.
+
+        The entry's ``state`` moves only when the stage's tables or its detail did, so that later stages need not run again
+        after a run that changed nothing.
+        """
+        base = self.delta("stages").version()
+        versions = self.versions(outputs)
+        told = json.dumps(dict(detail), sort_keys=True)
+        ledger = self.ledger()
+        before = next((e for e in reversed(ledger) if e.stage == stage), None)
+        same = before is not None and before.versions == versions and before.detail == json.loads(told)
+        if before is not None and same and (before.settings, before.inputs) == (settings, dict(inputs)):
+            return before
+        moved = json.dumps([before.state if before else "", settings, versions, told], sort_keys=True)
+        state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
+        sequence = 1 + max((e.sequence for e in ledger), default=0)
+        row = {
+            "prompt_id": "",
+            "stage": stage,
+            "sequence": sequence,
+            "run_id": run_id,
+            "settings": settings,
+            "inputs": json.dumps(dict(inputs), sort_keys=True),
+            "state": state,
+            "versions": json.dumps(versions, sort_keys=True),
+            "detail": told,
+        }
+        part = write_part(self.root, "stages", 0, [pa.Table.from_pylist([row], schema=TABLES["stages"].schema)])
+        assert part is not None
+        self.commit(
+            "stages",
+            [part],
+            base=base,
+            replace=False,
+            transaction=f"{run_id}/{stage}/ledger",
+            metadata={"stage": stage},
+        )
+        return LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, versions, dict(detail))
