@@ -321,6 +321,31 @@ _ALL = (
         manifest_sha256=_S,
     ),
     _table(
+        "accounts",
+        "view",
+        "source",
+        source=_S,
+        rows=_I,  # = used + merged + auxiliary + quarantined
+        used=_I,
+        merged=_I,
+        auxiliary=_I,
+        quarantined=_I,
+        pairs=_I,
+    ),
+    _table(
+        "agreement",
+        "view",
+        "slice name labels",
+        slice=_S,  # all, source, decision, length
+        name=_S,
+        labels=_S,  # label_in, published: both against gold of side audit
+        gold_pairs=_I,  # pairs of the slice with a gold label
+        pairs=_I,  # those of them that have such a label
+        agreement=_F,  # ties count half
+        low=_F,
+        high=_F,
+    ),
+    _table(
         "stages",
         "fact",
         "stage sequence",
