@@ -8,7 +8,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, ClassVar
+from typing import IO, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -63,6 +63,13 @@ class Reader(BaseModel):
 
     def digest(self, file: SourceFile) -> str | None:
         """A hash or revision of a file's content, for formats that are not files; None means: hash its bytes."""
+        return None
+
+    def told_by_address(self, file: SourceFile) -> Any:
+        """What `read` and `plan` take from a file's address besides its name, such as its folder's; JSON-able.
+
+        Part of the file's identity, so it must be the same wherever the source lies.
+        """
         return None
 
     def plan(self, files: Sequence[SourceFile]) -> list[ReadUnit]:

@@ -60,6 +60,10 @@ class FastchatReader(Reader):
             raise ValueError("no file is named *pair*.jsonl: judgements of pairs are what this format is about")
         return [ReadUnit(file, tables if file in judgements else ()) for file in files]
 
+    def told_by_address(self, file: SourceFile) -> str | None:
+        """Which joined table it is: answers are known by their folder."""
+        return _table(file)
+
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every row of the unit's file, in file order."""
         side = _Side.load(unit.joined, open_file) if _is_judgement(unit.file) else _Side()

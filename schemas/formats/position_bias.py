@@ -4,14 +4,12 @@ Tab-separated, each field quoted; the last column is named by the judge and hold
 or [[C]]. A is what was shown first. The repetition is in the name of the folder (``Repetition2-…``).
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator, Mapping
-from typing import IO, TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
-from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, Guarded
+from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit, SourceFile
+from prefcurate.schemas.formats.cells import cell_records, is_broken
 from prefcurate.schemas.formats.rows import RowError, bracket_verdict, raw_of, text_in, user
 from prefcurate.schemas.records import (
     GivenLabel,
@@ -23,9 +21,6 @@ from prefcurate.schemas.records import (
     Pairs,
     Unreadable,
 )
-
-if TYPE_CHECKING:
-    import _csv
 
 COLUMNS = ("question_1", "question_2", "answer1_1", "answer1_2", "answer2_1", "answer2_2", "A", "B")
 _NOT_JUDGES = (*COLUMNS, "cmp_index", "reference_answer_1", "reference_answer_2", "evaluating_guidance", "task")
@@ -44,53 +39,27 @@ class PositionBiasReader(Reader):
 
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every record of the unit's file, in file order."""
-        match = _REPETITION.search(unit.file.uri)
-        sample = max(0, int(match[1]) - 1) if match is not None else 0
+        sample = _sample(unit.file)
         with open_file(unit.file) as stream:
             header: list[str] | None = None
-            for line, record in records(stream):
-                if isinstance(record, Unreadable):
-                    yield InputRow(line, [record.reason, record.detail, line], record)
+            for record in cell_records(stream, "\t"):
+                if record.problem is not None:
+                    reason, detail = record.problem.reason, record.problem.detail
+                    yield InputRow(record.line, [reason, detail, record.line], record.problem, raw=raw_of(record.cells))
                 elif header is None:
-                    header = record
+                    header = record.cells
                 else:
-                    yield _row(line, header, record, sample)
+                    yield _row(record.line, header, record.cells, sample)
+
+    def told_by_address(self, file: SourceFile) -> int:
+        """The sample: which repetition the name of its folder, or its own name, says."""
+        return _sample(file)
 
 
-Record = list[str] | Unreadable
-
-
-def records(stream: IO[bytes]) -> Iterator[tuple[int, Record]]:
-    """Records of a tab-separated file with the line each starts on; bytes that are no UTF-8 come as lone surrogates.
-
-    Where the file breaks off, the record before the break is not trusted: its last field may be cut.
-    """
-    guard = Guarded(stream)
-    text = io.TextIOWrapper(io.BufferedReader(guard), "utf-8-sig", errors="surrogateescape", newline="")
-    csv.field_size_limit(MAX_ROW_BYTES)
-    line, last = 1, None
-    for item in _records(csv.reader(text, delimiter="\t", strict=True)):
-        if last is not None:
-            yield line, last
-        line, last = item
-    if guard.problem is not None:
-        yield line, guard.problem
-    elif last is not None:
-        yield line, last
-
-
-def _records(reader: "_csv.Reader") -> Iterator[tuple[int, Record]]:
-    while True:
-        line = reader.line_num + 1
-        try:
-            record = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            yield line, Unreadable("bad TSV", f"{error}, in the record that starts here")
-            continue
-        if record:
-            yield line, record
+def _sample(file: SourceFile) -> int:
+    # The nearest folder counts: a folder further up, of whoever keeps the data, may be called so too.
+    found = _REPETITION.findall(file.uri)
+    return max(0, int(found[-1]) - 1) if found else 0
 
 
 def _row(line: int, header: list[str], record: list[str], sample: int) -> InputRow:
@@ -105,7 +74,7 @@ def _row(line: int, header: list[str], record: list[str], sample: int) -> InputR
 def _pair(header: list[str], record: list[str], sample: int) -> GivenPair:
     if len(record) != len(header):
         raise RowError("wrong number of columns", f"{len(record)} fields under {len(header)} column names")
-    if any(not text.isascii() and _broken(text) for text in record):
+    if any(map(is_broken, record)):
         raise RowError("not UTF-8", "the record holds bytes that are no text")
     row = dict(zip(header, record, strict=True))
     missing = [name for name in COLUMNS if name not in row]
@@ -120,10 +89,6 @@ def _pair(header: list[str], record: list[str], sample: int) -> GivenPair:
         model_first=row["A"],
         model_second=row["B"],
     )
-
-
-def _broken(text: str) -> bool:
-    return any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _response(row: Mapping[str, str], answer: str) -> tuple[Message, ...]:

@@ -72,6 +72,11 @@ class PrdReader(Reader):
             raise ValueError("no file is named ratings-{who}/answer_{model1}-vs-answer_{model2}-{who}-reviewer….jsonl")
         return [ReadUnit(file, _joined(file, ratings, files)) for file in files]
 
+    def told_by_address(self, file: SourceFile) -> list[Any]:
+        """Who rated, or whether it is joined: the folder says it."""
+        named = _Ratings.of(file)
+        return [None if named is None else named.who, _is_joinable(file)]
+
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every row of the unit's file, in file order."""
         named = _Ratings.of(unit.file)

@@ -6,15 +6,14 @@ else its number from 1 (JSON lists, Parquet, Arrow).
 
 import base64
 import codecs
-import csv
 import datetime
 import gzip
-import io
 import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from typing import IO, Any, Literal
 
@@ -23,7 +22,8 @@ import pyarrow.parquet as pq
 from pydantic import field_validator
 
 from prefcurate.schemas.formats.base import Opener, Reader, SourceFile
-from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, RAW_LIMIT, Guarded, JsonRow, json_rows
+from prefcurate.schemas.formats.cells import cell_records, is_broken
+from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
 from prefcurate.schemas.formats.rows import file_name, raw_of
 from prefcurate.schemas.records import Unreadable
 
@@ -113,29 +113,27 @@ class TabularReader(Reader):
             else:
                 yield from parquet_rows(stream) if kind == "parquet" else arrow_rows(stream)
 
+    def told_by_address(self, file: SourceFile) -> str:
+        """What the file is; the same bytes as CSV and as TSV say different things."""
+        return self.type_of(file)
+
     def has_columns(self, file: SourceFile) -> bool:
         """Whether every row has the same columns, so that a name that is not among them is a mistake."""
         return self.type_of(file) not in ("jsonl", "json")
 
     def _csv_rows(self, stream: IO[bytes], delimiter: str) -> Iterator[JsonRow]:
-        encoding = "utf-8-sig" if self.encoding == "utf-8" else self.encoding
-        guard = Guarded(stream)
-        # Bytes that are not of the encoding become lone surrogates, found below row by row, and do not end the file.
-        text = io.TextIOWrapper(io.BufferedReader(guard, 1 << 20), encoding, "surrogateescape", newline="")
         columns = self.columns
-        line = 0
-        for line, cells, problem in _records(text, delimiter, self.quote):
+        for record in cell_records(stream, delimiter, self.quote, self.encoding):
+            cells, problem = record.cells, record.problem
             if columns is None and self.header:
                 problem = problem or _bad_header(cells)
                 if problem is not None:
-                    yield JsonRow(line, None, raw_of(cells), problem)
+                    yield JsonRow(record.line, None, raw_of(cells), problem)
                     return
                 columns = tuple(cells)
                 continue
             names = columns if columns is not None else tuple(map(str, range(len(cells))))
-            yield _csv_row(line, cells, names, problem, self.encoding)
-        if guard.problem is not None:
-            yield JsonRow(line + 1, None, "", guard.problem)
+            yield _csv_row(record.line, cells, names, problem, self.encoding)
 
 
 def _bad_header(cells: list[str]) -> Unreadable | None:
@@ -145,45 +143,20 @@ def _bad_header(cells: list[str]) -> Unreadable | None:
     return None
 
 
-def _records(text: IO[str], delimiter: str, quote: str) -> Iterator[tuple[int, list[str], Unreadable | None]]:
-    """CSV records with the line where each begins; blank lines are no records."""
-    csv.field_size_limit(MAX_ROW_BYTES)
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(text, delimiter=delimiter, quotechar=quote or None, quoting=quoting, strict=True)
-    while True:
-        line = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            detail = f"{error}; the row begins on line {line} and was read to line {reader.line_num}"
-            yield line, [], Unreadable("bad CSV", f"{detail}; if quotation marks are ordinary text, set quote: ''")
-            continue
-        if cells:
-            yield line, cells, None
-
-
 def _csv_row(
     line: int, cells: list[str], columns: tuple[str, ...], problem: Unreadable | None, encoding: str
 ) -> JsonRow:
+    if problem is not None and problem.reason == "bad CSV":
+        problem = replace(problem, detail=f"{problem.detail}; if quotation marks are ordinary text, set quote: ''")
     if problem is None and len(cells) != len(columns):
         problem = Unreadable("ragged row", f"{len(cells)} cells where the header has {len(columns)}")
-    if problem is None and (broken := [name for name, cell in zip(columns, cells, strict=True) if _is_broken(cell)]):
+    if problem is None and (broken := [name for name, cell in zip(columns, cells, strict=True) if is_broken(cell)]):
         problem = Unreadable(
             "bad encoding", f"column {broken[0]!r} holds bytes that are not {encoding}; set `encoding:`"
         )
     if problem is not None:
         return JsonRow(line, None, raw_of(cells), problem)
     return JsonRow(line, dict(zip(columns, cells, strict=True)), "")
-
-
-def _is_broken(text: str) -> bool:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return True
-    return False
 
 
 def _with_nulls(row: JsonRow) -> JsonRow:
@@ -194,7 +167,7 @@ def _with_nulls(row: JsonRow) -> JsonRow:
         value = json.loads(row.raw, parse_constant=_null)
     except (ValueError, RecursionError):
         return row
-    return row if _is_broken(json.dumps(value, ensure_ascii=False)) else JsonRow(row.line, value, row.raw)
+    return row if is_broken(json.dumps(value, ensure_ascii=False)) else JsonRow(row.line, value, row.raw)
 
 
 def _null(name: str) -> None:

@@ -118,13 +118,18 @@ def test_repetitions_and_judges_make_equal_records_different_rows():
     assert one.identity != other.identity
 
 
+def test_the_nearest_folder_says_the_repetition():
+    (row,) = read(record(), name="Repetition9-study/Repetition2-MTBench/record_judge-x.tsv")
+    assert labels_of([row])[0].sample == 1
+
+
 @pytest.mark.parametrize(
     ("bad", "reason"),
     [
         (b'"1"\t"2"\n', "wrong number of columns"),
         (tsv(record()).replace(b"Why?", b"Wh\xffy?"), "not UTF-8"),
         (tsv(record()).replace(b"Why?", b" "), "empty field"),
-        (tsv(record()).replace(b'"Why?"', b'"Why"?'), "bad TSV"),
+        (tsv(record()).replace(b'"Why?"', b'"Why"?'), "bad CSV"),
     ],
 )
 def test_a_record_that_cannot_be_used_leaves_the_others(bad, reason):
@@ -136,9 +141,9 @@ def test_a_record_that_cannot_be_used_leaves_the_others(bad, reason):
 
 def test_a_quote_that_never_ends_takes_what_it_swallows_and_no_more():
     data = tsv(HEADER, record()) + b'"never ends\n' + tsv(record(), record("[[B]]"))
-    assert outcomes(read_bytes(PositionBiasReader(), NAME, data)) == {"Pairs": 2, "bad TSV": 1}
+    assert outcomes(read_bytes(PositionBiasReader(), NAME, data)) == {"Pairs": 2, "bad CSV": 1}
     (last,) = read_bytes(PositionBiasReader(), NAME, tsv(HEADER) + tsv(record())[:-8])
-    assert last.outcome.reason == "bad TSV" and "end of data" in last.outcome.detail
+    assert last.outcome.reason == "bad CSV" and "end of data" in last.outcome.detail
 
 
 def test_columns_that_are_missing_are_named():

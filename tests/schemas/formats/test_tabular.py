@@ -104,11 +104,24 @@ def test_long_cells(tmp_path):
     assert values(write(tmp_path / "x.csv", f"q,one\n{long},1\n")) == [{"q": long, "one": "1"}]
 
 
-def test_a_file_that_is_broken_off(tmp_path):
-    whole = gzip.compress(("q,one\n" + "".join(f"row {i} {hash(str(i))},{i}\n" for i in range(5000))).encode())
-    found = rows_of(write(tmp_path / "x.csv", b"") and _bytes(tmp_path / "x.csv.gz", whole[: len(whole) // 2]))
-    assert found[0].value["one"] == "0"
-    assert found[-1].problem.reason == "file broken off"
+def test_a_file_that_is_broken_off_gives_no_shortened_row(tmp_path):
+    rows = [{"q": f"row {i} {i * 7919 % 10007}", "one": str(i * 104729)} for i in range(300)]
+    text = "q,one\n" + "".join(f"{row['q']},{row['one']}\n" for row in rows)
+    whole = gzip.compress(text.encode())
+    read = set()
+    for kept in range(30, len(whole) - 8, 97):
+        *before, last = rows_of(_bytes(tmp_path / "x.csv.gz", whole[:kept]))
+        assert [row.value for row in before] == rows[: len(before)]
+        assert (last.line, last.problem.reason) == (len(before) + 2 if before else last.line, "file broken off")
+        read.add(len(before))
+    assert len(read) > 5 and max(read) > 200
+
+
+def test_a_file_that_is_broken_off_inside_quotes(tmp_path):
+    whole = gzip.compress(b'q,one\na,1\n"b\n' + bytes(range(48, 123)) * 40 + b'",2\n', mtime=0)
+    (first, last) = rows_of(_bytes(tmp_path / "x.csv.gz", whole[:-9]))
+    assert first.value == {"q": "a", "one": "1"}
+    assert (last.line, last.value, last.problem.reason) == (3, None, "file broken off")
 
 
 def _bytes(path: Path, data: bytes) -> Path:
