@@ -32,4 +32,5 @@ STAGE = Stage(
     writes=WRITES,
     settings=_settings,
     transform=lambda config, context: Annotate(context, config.annotators, config.budget),
+    fingerprints=lambda config: tuple(annotator.fingerprint() for annotator in config.annotators),
 )

@@ -7,6 +7,7 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from prefcurate.schemas.canonical import shard_of
+from prefcurate.schemas.errors import WrongSetting
 from prefcurate.transforms.annotate.annotator import check_distinct
 from prefcurate.transforms.annotate.options import AnnotatorOptions
 from prefcurate.transforms.consensus.options import ConsensusOptions
@@ -21,7 +22,7 @@ from prefcurate.transforms.screen.options import ScreenOptions
 from prefcurate.transforms.store.files import absolute
 
 
-class ConfigError(Exception):
+class ConfigError(WrongSetting):
     """The configuration is wrong; every line names the key, the value and the remedy. Nothing was paid."""
 
 
@@ -36,8 +37,10 @@ class Config(Options):
     benchmarks: tuple[BenchmarkOptions, ...] = ()
     gold: GoldOptions = GoldOptions()
     overrides: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    """Rows read of each file, for a taste (`--limit` sets it); all by default."""
     max_quarantined: float | None = Field(default=None, ge=0, le=1)
-    """Share of input rows in quarantine above which a run fails; none fails by default."""
+    """Share of a source's rows in quarantine above which a run stops after ingest; no share stops one by default."""
     embed: EmbedOptions = EmbedOptions()
     screen: ScreenOptions = ScreenOptions()
     describe: DescribeOptions = DescribeOptions()

@@ -14,4 +14,5 @@ STAGE = Stage(
     writes=WRITES,
     settings=lambda config: config.describe.fingerprints(),
     transform=lambda config, context: Describe(context, config.describe),
+    fingerprints=lambda config: config.describe.fingerprints(),
 )

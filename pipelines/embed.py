@@ -15,4 +15,5 @@ STAGE = Stage(
     writes=WRITES,
     settings=lambda config: config.embed.fingerprint(),
     transform=lambda config, context: Embed(context, config.embed),
+    fingerprints=lambda config: (config.embed.fingerprint(),),
 )

@@ -26,4 +26,5 @@ STAGE = Stage(
     writes=WRITES,
     settings=lambda config: [config.rubrics.fingerprints(), config.gold.model_dump(mode="json"), _describers(config)],
     transform=_transform,
+    fingerprints=lambda config: config.rubrics.fingerprints(),
 )

@@ -22,6 +22,7 @@ class Stage:
         writes: tables that it commits.
         settings: what of the configuration can change its result, as JSON-able data (an algorithm version included).
         transform: its graph, from a pipeline's root to the ledger entry.
+        fingerprints: of what it makes facts under (models, annotators, describers): only these take part in views.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Stage:
     writes: tuple[str, ...]
     settings: Callable[[Config], Any]
     transform: Callable[[Config, StageContext], beam.PTransform]
+    fingerprints: Callable[[Config], tuple[str, ...]] = lambda config: ()
 
     def fingerprint(self, config: Config) -> str:
         """Of the stage's part of the configuration, for the ledger."""

@@ -21,7 +21,7 @@ from prefcurate.schemas.records import (
 from prefcurate.transforms.ingest.ingest import TABLES_OF_INGEST, Ingest
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.store.store import FINGERPRINTS, Store
 
 INGEST = "test-sources"
 
@@ -95,7 +95,8 @@ def context(
 ) -> StageContext:
     """A stage's context on a test's store; `run_id` must differ between runs of one stage on one store."""
     run = f"{run_id}-{len(store.ledger())}"
-    return StageContext(store, stage, run, tuple(reads), tuple(writes), INGEST, INGEST, (), tuple(fingerprints))
+    inputs = ((FINGERPRINTS, ",".join(sorted(fingerprints))),)
+    return StageContext(store, stage, run, tuple(reads), tuple(writes), INGEST, INGEST, inputs, tuple(fingerprints))
 
 
 def run_stage(transform: beam.PTransform, *flags: str) -> None:

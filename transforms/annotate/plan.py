@@ -29,22 +29,26 @@ class PlannedCalls:
     worst_usd: float = 0.0
 
 
-def plan_questions(snapshot: Snapshot, annotators: Sequence[Annotator], stage: str = "annotate") -> list[PlannedCalls]:
+def plan_questions(
+    snapshot: Snapshot, annotators: Sequence[Annotator], stage: str = "annotate", known: Snapshot | None = None
+) -> list[PlannedCalls]:
     """What each annotator would be asked now, without what dead runs left answered; pays nothing.
 
     Args:
         snapshot: pins the tables that the stage reads, `calls` and `annotations` among them.
         annotators: in the order of the configuration.
         stage: whose pending parts count as answered.
+        known: the store that holds the answers, where it is another than that of the questions.
     """
-    return [_planned(annotator, snapshot, _missing(annotator, snapshot, stage)) for annotator in annotators]
+    known = known or snapshot
+    return [_planned(annotator, known, _missing(annotator, snapshot, known, stage)) for annotator in annotators]
 
 
-def _missing(annotator: Annotator, snapshot: Snapshot, stage: str) -> list[Work]:
+def _missing(annotator: Annotator, snapshot: Snapshot, known: Snapshot, stage: str) -> list[Work]:
     missing: list[Work] = []
     for shard in range(snapshot.store.shards):
-        pending = [p.part for p in pending_parts(snapshot.store, stage, "annotations", shard)]
-        missing += works(annotator, snapshot, shard, answered(annotator, snapshot, shard, pending))
+        pending = [p.part for p in pending_parts(known.store, stage, "annotations", shard)]
+        missing += works(annotator, snapshot, shard, answered(annotator, known, shard, pending))
     return missing
 
 

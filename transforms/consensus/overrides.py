@@ -3,6 +3,7 @@
 import csv
 import io
 
+from prefcurate.schemas.errors import WrongSetting
 from prefcurate.transforms.consensus.decide import Override
 from prefcurate.transforms.store.files import exists, read_bytes
 
@@ -10,7 +11,7 @@ COLUMNS = ("comparison_id", "label", "who", "why")
 _LABELS = {"a": "a", "b": "b", "drop": None}
 
 
-class OverridesError(ValueError):
+class OverridesError(WrongSetting):
     """A line of the overrides file cannot be used: the message names file, line, value and remedy."""
 
 

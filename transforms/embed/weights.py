@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.embed.options import EmbedOptions
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -13,7 +14,7 @@ WEIGHTS_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9
 """Of model.safetensors of `MINILM`, as its makers published it."""
 
 
-class ModelError(Exception):
+class ModelError(SpokenError):
     """A model cannot be used; the message says what to install or set."""
 
 

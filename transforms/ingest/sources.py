@@ -1,20 +1,22 @@
 """The files of a source: found, opened, hashed, and split into units of reading."""
 
 import hashlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import IO
 
 import fsspec
 
 from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.base import ReadUnit, SourceFile
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.store.files import filesystem, opened
 
 
-class SourceError(Exception):
+class SourceError(WrongSetting):
     """A source cannot be read at all: the message names it, its path and the remedy."""
 
 
@@ -48,13 +50,32 @@ def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]
 
 
 def list_files(source: SourceOptions) -> list[SourceFile]:
-    """All files of a source: of its folder (with the format's suffixes), its pattern, its list, or the file itself."""
+    """All files of a source, each once: of its folder (with the format's suffixes), its pattern, its list, or the file itself.
+
+    A name is relative to the path that lists the file; where that gives two files of the source one name, it begins with as
+    many of the folders above as tell them apart.
+    """
     own = source.reader.files(source.path)
     if own is not None:
         return own
     paths = (source.path,) if isinstance(source.path, str) else source.path
-    found = {file for path in paths for file in _list_path(path, source.reader.suffixes)}
-    return sorted(found)
+    found: dict[str, str] = {}
+    for path in paths:
+        for file in _list_path(path, source.reader.suffixes):
+            # Listed by a folder and by itself, it has the longer name, whichever path comes first.
+            found[file.uri] = max(found.get(file.uri, ""), file.name, key=len)
+    return sorted(SourceFile(uri, name) for uri, name in _distinct_names(found).items())
+
+
+def _distinct_names(names: dict[str, str]) -> dict[str, str]:
+    counted = Counter(names.values())
+    steps = {uri: uri.rstrip("/").split("/") for uri, name in names.items() if counted[name] > 1}
+    longer = {
+        uri: "/".join(parts[-(names[uri].count("/") + 2) :])
+        for uri, parts in steps.items()
+        if len(parts) > names[uri].count("/") + 1
+    }
+    return _distinct_names(names | longer) if longer else names
 
 
 def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
@@ -76,13 +97,35 @@ def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
     ]
 
 
+def listing(sources: Iterable[SourceOptions]) -> list[list[object]]:
+    """What lies at the sources' paths, without reading it: the same listing means that no file has to be looked at again.
+
+    Raises:
+        OSError: a path cannot be listed.
+    """
+    return sorted([source.name, sorted(_seen(source, file) for file in list_files(source))] for source in sources)
+
+
+def _seen(source: SourceOptions, file: SourceFile) -> list[str]:
+    known = source.reader.digest(file)
+    if known is not None:
+        return [file.uri, known]
+    fs, path = filesystem(file.uri)
+    about = fs.info(path)
+    changed = next((about[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in about), "")
+    return [file.uri, str(about.get("size")), str(changed)]
+
+
 def identify(intake: Intake) -> Intake:
-    """The intake with its id: a hash of how it is read and of the bytes of its file and of those joined into it."""
-    unit = intake.unit
-    digests = [_digest(intake, file) for file in (unit.file, *unit.joined)]
-    names = [file.name for file in (unit.file, *unit.joined)]
-    identity = stable_hash("intake", intake.source.fingerprint(), intake.limit, names, digests)
-    return Intake(intake.source, unit, intake.limit, identity, digests[0])
+    """The intake with its id: a hash of how it is read, and of the bytes and names of its file and of those joined into it.
+
+    Where the source lies is no part of it: the same files in another place, or on another machine, are the same intakes.
+    """
+    files = (intake.unit.file, *intake.unit.joined)
+    digests = [_digest(intake, file) for file in files]
+    told = [[file.name, intake.source.reader.told_by_address(file)] for file in files]
+    identity = stable_hash("intake", intake.source.fingerprint(), intake.limit, told, digests)
+    return replace(intake, intake_id=identity, sha256=digests[0])
 
 
 def _digest(intake: Intake, file: SourceFile) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.transforms.publish.releases import current_id, open_release, release_ids
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import Store, StoreError
+from prefcurate.transforms.store.store import FINGERPRINTS, Store, StoreError
 
 Row = Mapping[str, Any]
 """A row of the table that the field is named after."""
@@ -70,11 +70,13 @@ _OF_PROMPT = {
 
 def standing(store: Store) -> Snapshot:
     """The store as its last run saw it, for those who look at it without a configuration: the files that the last ingest
-    read, and the fingerprints that the last consensus (or else the last annotate) counted.
+    read, and the fingerprints that the last run of each stage named.
     """
     entry = store.latest("ingest")
     intakes = tuple(entry.detail.get("intakes", ())) if entry else ()
-    return Snapshot(store, tuple(sorted(store.versions().items())), intakes, _last_fingerprints(store))
+    mined = store.latest("rubrics")
+    rubrics = tuple(mined.detail.get("rubrics", ())) if mined else ()
+    return Snapshot(store, tuple(sorted(store.versions().items())), intakes, _last_fingerprints(store), rubrics)
 
 
 def find_pairs(store: Store, beginning: str, most: int = 20) -> list[tuple[str, str, str]]:
@@ -164,8 +166,6 @@ def _published(store: Store, comparison_id: str) -> tuple[Published, ...]:
 
 
 def _last_fingerprints(store: Store) -> tuple[str, ...]:
-    for table in ("consensus", "annotations", "embeddings"):
-        for commit in store.delta(table).history(20):
-            if "prefcurate.fingerprints" in commit:
-                return tuple(each for each in str(commit["prefcurate.fingerprints"]).split(",") if each)
-    return ()
+    latest = {entry.stage: entry for entry in store.ledger()}
+    named = (entry.inputs.get(FINGERPRINTS, "").split(",") for entry in latest.values())
+    return tuple(sorted({each for some in named for each in some if each}))

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.base import SourceFile
 from prefcurate.schemas.formats.lines import json_rows
 from prefcurate.schemas.formats.mapping_paths import parse_path, row_scope
@@ -27,7 +28,7 @@ MATCHES = 5
 """Rows of benchmarks that one prompt is matched with at most: those of which it holds most."""
 
 
-class BenchmarkError(Exception):
+class BenchmarkError(WrongSetting):
     """A benchmark cannot be read; without it the promise that none of its prompts is in train would be empty."""
 
 

@@ -27,7 +27,7 @@ def join(root: str, *names: str) -> str:
 
 def absolute(uri: str) -> str:
     """The address itself for URLs, the absolute path for local ones: workers run in other folders."""
-    return uri if "://" in uri else str(Path(uri).expanduser().absolute())
+    return uri if "://" in uri else os.path.normpath(Path(uri).expanduser().absolute())
 
 
 def exists(uri: str) -> bool:

@@ -13,12 +13,16 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
+from prefcurate.schemas.errors import SpokenError
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.parts import Part, write_part
 
+FINGERPRINTS = "fingerprints"
+"""Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
 
-class StoreError(Exception):
+
+class StoreError(SpokenError):
     """Something about a store that a person must decide: the message says what and how."""
 
 
@@ -115,6 +119,10 @@ class Store:
         actions = pa.table(self.delta(table, version).get_add_actions(flatten=True)).to_pylist()
         found = [(int(a["partition.shard"]), join(self.root, table, a["path"])) for a in actions]
         return sorted(found)
+
+    def rows(self, table: str, version: int | None = None) -> int:
+        """How many rows a table has at a version, from its log alone."""
+        return sum(pa.table(self.delta(table, version).get_add_actions(flatten=True))["num_records"].to_pylist())
 
     def commit(
         self,

@@ -1,0 +1,197 @@
+"""The command `prefcurate`."""
+
+import gc
+import logging
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from prefcurate.schemas.errors import SpokenError, WrongSetting
+
+if TYPE_CHECKING:
+    from prefcurate.pipelines.config import Config
+    from prefcurate.transforms.store.store import Store
+
+FAILED, WRONG = 1, 2
+"""Exit statuses: something failed and is named; the configuration is wrong and nothing was paid."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    help="""Turns raw comparisons of language-model responses into preference datasets worth training on.
+
+One YAML file names the sources, the annotators and the budget; everything computed lies in a *store* (a folder).
+
+A first hour:
+
+- `prefcurate check CONFIG` says in words what it understood of your sources; reads only.
+
+- `prefcurate plan CONFIG` says what a run would ask of whom, and the price; pays nothing.
+
+- `prefcurate run CONFIG` computes what is missing. Stop it at any moment; the same command goes on.
+
+- `prefcurate query STORE "SELECT decision, count(*) FROM consensus GROUP BY 1"` looks at any table.
+
+- `prefcurate show STORE ID` says everything about one pair, and why it was decided so.
+""",
+)
+ConfigArgument = Annotated[str, typer.Argument(metavar="CONFIG", help="the YAML file; see examples/quickstart.yaml")]
+StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="the store's folder or address")]
+LimitOption = Annotated[int | None, typer.Option(min=1, help="read this many rows of each file, for a taste")]
+
+
+class Format(StrEnum):
+    """How `query` prints."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
+@app.command()
+def check(
+    config: ConfigArgument, rows: Annotated[int, typer.Option(min=1, help="rows read of each source")] = 2000
+) -> None:
+    """Says in words what it understood of each source: prompt, both answers, who preferred which; warns of reversed labels."""
+    from prefcurate.pipelines.check import check as check_sources
+    from prefcurate.pipelines.check import render
+    from prefcurate.pipelines.config import load_config
+
+    report = check_sources(load_config(config), rows)
+    typer.echo(render(report))
+    raise typer.Exit(0 if report.ok else WRONG)
+
+
+@app.command()
+def plan(config: ConfigArgument, limit: LimitOption = None) -> None:
+    """Says what a run would compute and ask: stages, questions, tokens, price. Pays nothing, writes nothing."""
+    from prefcurate.pipelines.plan import plan as plan_run
+    from prefcurate.pipelines.plan import render
+
+    typer.echo(render(plan_run(_validated(config, limit))))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    config: ConfigArgument,
+    stages: Annotated[
+        str | None, typer.Option(help="some of the stages, e.g. screen,embed; what they build on must have run")
+    ] = None,
+    limit: LimitOption = None,
+) -> None:
+    """Computes what is missing and publishes. Flags that it does not know go to Beam (--runner=SparkRunner …)."""
+    from prefcurate.pipelines.curate import curate
+    from prefcurate.pipelines.progress import Progress
+    from prefcurate.pipelines.summary import summary
+
+    settings = _validated(config, limit)
+    console = Console()
+    names = _stage_names(stages)
+    console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
+    outcome = curate(settings, Progress(console), names, context.args)
+    if names is None:
+        summary(_open(settings.store), config, console)
+    for line in outcome.unfinished:
+        typer.echo(f"not finished: {line}", err=True)
+    raise typer.Exit(FAILED if outcome.unfinished else 0)
+
+
+@app.command()
+def status(store: StoreArgument) -> None:
+    """Rows, shards, bytes of every table; when each stage last changed something; what has been spent."""
+    from prefcurate.pipelines.status import render
+    from prefcurate.pipelines.status import status as status_of
+
+    render(status_of(_open(store)), Console())
+
+
+@app.command()
+def query(
+    store: StoreArgument,
+    sql: Annotated[str, typer.Argument(metavar="SQL", help="what DuckDB is asked; every table is a view")],
+    format: Annotated[Format, typer.Option(help="how to print the rows")] = Format.TABLE,
+) -> None:
+    """DuckDB with every table as a view of the rows that count, and `preferences`, the current release."""
+    from prefcurate.pipelines.query import printed, query_store
+
+    for line in printed(query_store(_open(store), sql), format.value):
+        typer.echo(line)
+
+
+@app.command()
+def show(
+    store: StoreArgument,
+    id: Annotated[str, typer.Argument(metavar="ID", help="a comparison_id or prompt_id, or its beginning")],
+) -> None:
+    """Everything known about one pair: texts, who said what, what was decided and why."""
+    from prefcurate.pipelines.show import show as show_pair
+
+    typer.echo(show_pair(_open(store), id))
+
+
+@app.command()
+def diff(
+    store: StoreArgument,
+    a: Annotated[str, typer.Argument(metavar="A", help="the earlier release: its id or its beginning")],
+    b: Annotated[str, typer.Argument(metavar="B", help="the later one")] = "current",
+) -> None:
+    """What changed between two releases, and why."""
+    from prefcurate.pipelines.diff import diff as diff_releases
+    from prefcurate.pipelines.diff import render
+
+    typer.echo(render(diff_releases(_open(store), a, b)))
+
+
+def _open(root: str) -> "Store":
+    from prefcurate.transforms.store.files import absolute
+    from prefcurate.transforms.store.store import Store
+
+    return Store.open(absolute(root))
+
+
+def _validated(path: str, limit: int | None) -> "Config":
+    from prefcurate.pipelines.config import load_config
+
+    config = load_config(path)
+    return config if limit is None else config.model_copy(update={"limit": limit})
+
+
+def _stage_names(text: str | None) -> list[str] | None:
+    from prefcurate.pipelines.curate import STAGES
+
+    if text is None:
+        return None
+    known = [stage.name for stage in STAGES]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise WrongSetting(
+            f"--stages: there is no stage {', '.join(unknown) or '(none named)'}; stages: {', '.join(known)}"
+        )
+    return names
+
+
+def main() -> None:
+    """The console script: errors that a person can mend end in one message and the right exit status."""
+    # Beam's chatter stays out of the way: what goes wrong is said once, here.
+    logging.basicConfig(level=logging.CRITICAL)
+    try:
+        app()
+    except SpokenError as error:
+        typer.echo(f"prefcurate: {error}", err=True)
+        sys.exit(error.exit_status)
+    except OSError as error:
+        typer.echo(f"prefcurate: {type(error).__name__}: {error}", err=True)
+        sys.exit(FAILED)
+    except KeyboardInterrupt:
+        typer.echo("\nstopped; the same command goes on where this one ended, and asks nobody twice", err=True)
+        sys.exit(FAILED)
+    finally:
+        # Beam keeps finished bundles in cycles, and with them connections that DuckDB would complain about.
+        gc.collect()

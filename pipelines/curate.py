@@ -1,0 +1,171 @@
+"""The whole line: a plain loop over the stages, each one Beam job, each skipped when nothing that it builds on has changed.
+
+The graph of a stage is built from the configuration alone; the ledger of the store says what has run.
+"""
+
+import hashlib
+import json
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, rubrics, screen
+from prefcurate.pipelines import route as routing
+from prefcurate.pipelines.config import Config
+from prefcurate.pipelines.launch import launch, pipeline_options
+from prefcurate.pipelines.progress import Progress
+from prefcurate.pipelines.stage import Stage
+from prefcurate.transforms.annotate.remarks import unfinished
+from prefcurate.transforms.ingest.sources import listing
+from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.files import join, write_bytes
+from prefcurate.transforms.store.store import FINGERPRINTS, LedgerEntry, Store, StoreError
+
+STAGES: tuple[Stage, ...] = (
+    ingest.STAGE,
+    embed.STAGE,
+    screen.STAGE,
+    describe.STAGE,
+    rubrics.STAGE,
+    annotate.STAGE,
+    consensus.STAGE,
+    routing.STAGE,
+    publish.STAGE,
+)
+"""In the order in which they run; no stage reads what a later one writes."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run did.
+
+    Attributes:
+        ran: the stages that ran; the others were up to date.
+        unfinished: what is left to ask, in words, one a line; empty when all is done.
+    """
+
+    ran: tuple[str, ...]
+    unfinished: tuple[str, ...]
+
+
+def curate(
+    config: Config, progress: Progress, names: Sequence[str] | None = None, flags: Sequence[str] = ()
+) -> Outcome:
+    """Computes what is missing, stage by stage.
+
+    Args:
+        config: validated; see `prefcurate.pipelines.config`.
+        progress: is told what happens.
+        names: the stages to run; all by default.
+        flags: Beam's, such as ``--runner=SparkRunner``.
+
+    Raises:
+        StoreError: the store does not fit the configuration, another run was faster, too many rows are in quarantine.
+        FlagError: a Beam flag is wrong; nothing ran.
+        StageFailed: a stage's job failed; what it finished is taken up by the next run.
+    """
+    options = pipeline_options(flags)
+    store = Store(config.store, config.shards)
+    store.create()
+    run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    ran: list[str] = []
+    for stage in STAGES:
+        if names is not None and stage.name not in names:
+            continue
+        context = stage_context(config, stage, store, run_id)
+        if up_to_date(context):
+            progress.skipped(stage.name)
+        else:
+            if not ran:
+                _write_run(config, store, run_id)
+            with progress.running(store, stage):
+                launch(stage.name, stage.transform(config, context), options)
+            ran.append(stage.name)
+        entry = store.latest(stage.name, context.settings)
+        progress.remarks(entry)
+        if stage is ingest.STAGE:
+            _check_quarantine(config, context)
+    return Outcome(tuple(ran), tuple(_left(store)))
+
+
+def stage_context(config: Config, stage: Stage, store: Store, run_id: str) -> StageContext:
+    """What a stage's graph is told: the configuration's part for it, and the states of the stages that it builds on.
+
+    Raises:
+        StoreError: a stage that it builds on has not run yet.
+    """
+    return StageContext(
+        store=store,
+        stage=stage.name,
+        run_id=run_id,
+        reads=stage.reads,
+        writes=stage.writes,
+        ingest_settings=ingest.STAGE.fingerprint(config),
+        settings=stage.fingerprint(config),
+        inputs=tuple(sorted(_inputs(config, stage, store))),
+        fingerprints=active_fingerprints(config, STAGES),
+        seed=config.seed,
+    )
+
+
+def active_fingerprints(config: Config, stages: Sequence[Stage]) -> tuple[str, ...]:
+    """What of ours takes part in views under a configuration, as far as these stages make it."""
+    return tuple(sorted({fingerprint for stage in stages for fingerprint in stage.fingerprints(config)}))
+
+
+def up_to_date(context: StageContext) -> bool:
+    """Whether the last run of a stage had these settings, built on these states, and left nothing to ask."""
+    last = context.store.latest(context.stage)
+    return (
+        last is not None
+        and (last.settings, last.inputs) == (context.settings, dict(context.inputs))
+        and not unfinished(last.detail)
+    )
+
+
+def _inputs(config: Config, stage: Stage, store: Store) -> Iterator[tuple[str, str]]:
+    if stage is ingest.STAGE:
+        # Unchanged files need not be read to know that they are unchanged.
+        yield "files", hashlib.sha256(json.dumps(listing(config.sources)).encode()).hexdigest()[:16]
+        return
+    for name in stage.after:
+        yield name, _standing(config, name, stage, store).state
+    named = [other for other in STAGES if other is stage or other.name in stage.after]
+    yield FINGERPRINTS, ",".join(active_fingerprints(config, named))
+
+
+def _standing(config: Config, name: str, wanted_by: Stage, store: Store) -> LedgerEntry:
+    # Which files take part is asked of ingest under these very sources; other stages may stand as they were left.
+    entry = store.latest(name, ingest.STAGE.fingerprint(config) if name == ingest.STAGE.name else None)
+    if entry is None:
+        raise StoreError(
+            f"stage {wanted_by.name} builds on {name}, which has not run with this configuration; "
+            f"run without --stages, or with --stages {name},{wanted_by.name}"
+        )
+    return entry
+
+
+def _write_run(config: Config, store: Store, run_id: str) -> None:
+    told = json.dumps(publish.resolved(config), indent=1, sort_keys=True)
+    write_bytes(join(store.root, "_runs", f"{run_id}.json"), told.encode())
+
+
+def _check_quarantine(config: Config, context: StageContext) -> None:
+    if config.max_quarantined is None:
+        return
+    query = "SELECT source, sum(quarantined), sum(rows) FROM intakes WHERE same_as IS NULL GROUP BY 1 ORDER BY 1"
+    with context.pin().connect(["intakes"]) as connection:
+        counted = connection.sql(query).fetchall()
+    for source, bad, rows in counted:
+        if bad > config.max_quarantined * rows:
+            raise StoreError(
+                f"source {source!r}: {bad:,} of {rows:,} rows are in quarantine, more than max_quarantined: "
+                f"{config.max_quarantined}; the view `quarantine` of {context.store.root} says why and where"
+            )
+
+
+def _left(store: Store) -> Iterator[str]:
+    latest = {entry.stage: entry for entry in store.ledger()}
+    for entry in latest.values():
+        yield from unfinished(entry.detail)

@@ -1,0 +1,116 @@
+"""`prefcurate query STORE SQL`: DuckDB with every table of a store as a view of the rows that count."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prefcurate.pipelines.plain import line
+from prefcurate.schemas.errors import SpokenError
+from prefcurate.schemas.tables import PREFERENCES, TABLES
+from prefcurate.transforms.publish.releases import current_id, open_release
+from prefcurate.transforms.publish.story import standing
+from prefcurate.transforms.store.store import Store
+
+_WIDTH = 160
+_CELL = 60
+_BATCH = 1024
+
+
+class QueryError(SpokenError):
+    """A query that DuckDB does not understand or cannot answer."""
+
+
+def connect(store: Store) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection with every table of a store, as its last run saw it, and `preferences`, the current release.
+
+    Every table is also there as ``all_<table>``, with rows of sources and fingerprints that are configured no longer.
+    """
+    connection = standing(store).connect(list(TABLES))
+    published = current_id(store.root) is not None
+    connection.register(
+        "preferences", open_release(store.root).dataset() if published else PREFERENCES.remove_metadata().empty_table()
+    )
+    return connection
+
+
+def query_store(store: Store, sql: str) -> pa.RecordBatchReader:
+    """The answer to a query, as a stream.
+
+    Raises:
+        QueryError: the query is wrong; the message says where.
+    """
+    try:
+        relation = connect(store).sql(sql)
+    except duckdb.Error as error:
+        raise QueryError(f"DuckDB: {error}\ntables: {', '.join([*TABLES, 'preferences'])}") from error
+    if relation is None:
+        return pa.RecordBatchReader.from_batches(pa.schema([]), [])
+    return relation.to_arrow_reader(_BATCH)
+
+
+def printed(rows: pa.RecordBatchReader, form: str) -> Iterator[str]:
+    """Rows as lines of text: ``table`` (for people, long texts clipped), ``csv``, or ``json`` (an array, a row a line)."""
+    if not rows.schema.names:
+        return
+    if form == "csv":
+        yield from _csv(rows)
+    elif form == "json":
+        yield from _json(rows)
+    else:
+        yield _table(rows)
+
+
+def _csv(rows: pa.RecordBatchReader) -> Iterator[str]:
+    yield _csv_line(rows.schema.names)
+    for row in _rows(rows):
+        yield _csv_line([_scalar(value) for value in row.values()])
+
+
+def _csv_line(values: list[Any]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(values)
+    return out.getvalue()
+
+
+def _json(rows: pa.RecordBatchReader) -> Iterator[str]:
+    before = "["
+    for row in _rows(rows):
+        yield f"{before}{json.dumps(row, ensure_ascii=False, default=str)}"
+        before = ","
+    yield "[]" if before == "[" else "]"
+
+
+def _table(rows: pa.RecordBatchReader) -> str:
+    table = Table(show_edge=False)
+    for field in rows.schema:
+        numeric = pa.types.is_integer(field.type) or pa.types.is_floating(field.type)
+        table.add_column(Text(line(field.name, _CELL)), justify="right" if numeric else "left", overflow="fold")
+    for row in _rows(rows):
+        table.add_row(*(Text(line(str(_scalar(value)), _CELL)) for value in row.values()))
+    out = io.StringIO()
+    width = Console().width if Console().is_terminal else _WIDTH
+    Console(file=out, width=width).print(table)
+    return out.getvalue().rstrip("\n")
+
+
+def _rows(rows: pa.RecordBatchReader) -> Iterator[dict[str, Any]]:
+    for batch in rows:
+        yield from batch.to_pylist()
+
+
+def _scalar(value: Any) -> Any:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
