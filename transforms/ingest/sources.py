@@ -1,6 +1,7 @@
 """The files of a source: found, opened, hashed, and split into units of reading."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -80,21 +81,26 @@ def _distinct_names(names: dict[str, str]) -> dict[str, str]:
 
 def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
     fs, plain = filesystem(path)
-    if any(sign in plain for sign in "*?["):
-        names = [name for name in fs.glob(plain) if fs.isfile(name)]
-        base = plain[: min(plain.index(sign) for sign in "*?[" if sign in plain)].rpartition("/")[0]
-    elif fs.isdir(plain):
-        names = [name for name in fs.find(plain) if name.removesuffix(".gz").endswith(suffixes)]
+    if fs.isdir(plain):
         base = plain
+        names = [name for name in fs.find(plain) if name.removesuffix(".gz").endswith(suffixes)]
+    elif fs.exists(plain):
+        # Asked first: the name of a file that is there may hold a bracket.
+        return [SourceFile(_uri(path, plain), plain.rpartition("/")[2])]
     else:
-        names = [plain] if fs.exists(plain) else []
-        base = plain.rpartition("/")[0]
-    remote = "://" in path
+        base = re.split(r"[*?\[]", plain, maxsplit=1)[0].rpartition("/")[0]
+        names = [name for name in fs.glob(plain) if fs.isfile(name)]
+    found = [(name, name.removeprefix(base).lstrip("/")) for name in names]
+    # Editors and notebooks keep copies in hidden files and folders.
     return [
-        SourceFile(fs.unstrip_protocol(name) if remote else name, name.removeprefix(base).lstrip("/"))
-        for name in names
-        if not name.rpartition("/")[2].startswith(".")
+        SourceFile(_uri(path, name), within)
+        for name, within in found
+        if not any(step.startswith(".") for step in within.split("/"))
     ]
+
+
+def _uri(path: str, name: str) -> str:
+    return str(filesystem(path)[0].unstrip_protocol(name)) if "://" in path else name
 
 
 def listing(sources: Iterable[SourceOptions]) -> list[list[object]]:
