@@ -4,8 +4,10 @@ from collections.abc import Iterable
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.labels import given_labels
 from prefcurate.transforms.store.snapshot import Snapshot
 
 LearnFrom = Literal["people", "all", "gold"]
@@ -45,15 +47,13 @@ FROM voices v LEFT JOIN groups g USING (comparison_id) GROUP BY v.comparison_id
 
 
 def allowed_labels(snapshot: Snapshot, shard: int, learn_from: LearnFrom, gold: GoldOptions) -> frozenset[str]:
-    """Ids of a shard's annotations that may be learned from: never gold of side audit."""
-    from prefcurate.transforms.labels import gold_labels
-
+    """Ids of a shard's annotations that may be learned from: they came with the data, and gold among them is of side fit."""
+    given = given_labels(snapshot, gold, shard)
     if learn_from == "gold":
-        return frozenset(gold_labels(snapshot, gold, "fit", shard))
-    with snapshot.connect(["annotations"], shard) as connection:
-        query = "SELECT annotation_id FROM annotations WHERE occurrence_id IS NOT NULL AND (kind = 'person' OR ?)"
-        came = frozenset(row[0] for row in connection.sql(query, params=[learn_from == "all"]).fetchall())
-    return came - frozenset(gold_labels(snapshot, gold, "audit", shard))
+        given = given.filter(pc.field("gold"))
+    if learn_from == "people":
+        given = given.filter(pc.field("kind") == "person")
+    return frozenset(given.column("annotation_id").to_pylist())
 
 
 def training_pairs(pairs: pa.Table, snapshot: Snapshot, shard: int, allowed: Iterable[str], most: int) -> pa.Table:

@@ -2,8 +2,7 @@
 
 import hashlib
 import math
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ import pyarrow.parquet as pq
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES
 from prefcurate.transforms.ingest.options import GoldOptions
-from prefcurate.transforms.screen.people import is_gold
+from prefcurate.transforms.labels import given_labels, labels_in
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.files import filesystem, join, replacing
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -27,12 +26,12 @@ FROM comparisons c LEFT JOIN gold g ON g.prompt_id = c.prompt_id
 WHERE c.origin <> 'probe' ORDER BY c.prompt_id, c.comparison_id
 """
 _ANNOTATIONS = """
-SELECT a.annotation_id, a.comparison_id, a.annotator, a.kind, a.family, a.label, a.order_shown, g.side, o.source,
-       coalesce(a.judgement_id, a.annotation_id) AS judgement, a.occurrence_id IS NOT NULL AS given
-FROM annotations a
-LEFT JOIN gold g ON g.prompt_id = a.prompt_id
-LEFT JOIN (SELECT DISTINCT occurrence_id, source FROM occurrences) o ON o.occurrence_id = a.occurrence_id
+SELECT a.annotation_id, a.comparison_id, a.annotator, a.kind, a.family, a.label, a.order_shown,
+       coalesce(a.judgement_id, a.annotation_id) AS judgement, a.occurrence_id IS NOT NULL AS given,
+       coalesce(u.gold, false) AS gold
+FROM annotations a LEFT JOIN usable u USING (annotation_id)
 WHERE a.attribute = 'overall' AND a.context = 'none' AND a.label IS NOT NULL AND a.label <> 'unratable'
+  AND (a.occurrence_id IS NULL OR u.annotation_id IS NOT NULL)
 ORDER BY a.comparison_id, a.annotation_id
 """
 _COST = "SELECT annotator, price_usd FROM calls WHERE price_usd IS NOT NULL ORDER BY annotator, call_id"
@@ -58,48 +57,34 @@ class ShardVotes:
 
 
 def read_shard(snapshot: Snapshot, shard: int, gold: GoldOptions, seed: int) -> ShardVotes:
-    """The votes that count: of side fit, gold ones too; a gold annotation of side audit is nowhere in them."""
-    with snapshot.connect(["comparisons", "annotations", "occurrences", "gold"], shard) as connection:
+    """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit."""
+    given = given_labels(snapshot, gold, shard)
+    with snapshot.connect(["comparisons", "annotations", "gold"], shard) as connection:
+        connection.register("usable", given)
         pairs = connection.sql(_COMPARISONS).to_arrow_table().to_pylist()
         annotations = connection.sql(_ANNOTATIONS).to_arrow_table().to_pylist()
     place = {pair["comparison_id"]: i for i, pair in enumerate(pairs)}
-    trusted = {a["annotation_id"] for a in annotations if is_gold(a["annotator"], a["kind"], a["source"] or "", gold)}
-    # Gold that has no side yet may become audit's: it is not used either.
-    hidden = {a["annotation_id"] for a in annotations if a["annotation_id"] in trusted and a["side"] != "fit"}
-    counted = [a for a in annotations if a["comparison_id"] in place and a["annotation_id"] not in hidden]
+    counted = [a for a in annotations if a["comparison_id"] in place]
     counted.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
     places = [place[a["comparison_id"]] for a in counted]
     votes = pa.Table.from_pylist(
-        [vote_row(a, i, pairs[i], a["annotation_id"] in trusted, seed) for a, i in zip(counted, places, strict=True)],
+        [vote_row(a, i, pairs[i], seed) for a, i in zip(counted, places, strict=True)],
         schema=VOTES,
     )
-    came = labels_in(counted)
+    came = labels_in(given)
     ids = list(place)
     return ShardVotes(
         ids, [p["prompt_id"] for p in pairs], [came.get(c) for c in ids], votes, [a["annotation_id"] for a in counted]
     )
 
 
-def labels_in(annotations: Iterable[Mapping[str, Any]]) -> dict[str, str]:
-    """By comparison, the majority of the people's labels that came with the data, or where no people labelled, of all."""
-    told: dict[str, dict[bool, Counter[str]]] = defaultdict(lambda: {True: Counter(), False: Counter()})
-    for annotation in annotations:
-        if annotation["given"]:
-            told[annotation["comparison_id"]][annotation["kind"] == "person"][annotation["label"]] += 1
-    winners = {comparison: (by[True] or by[False]).most_common(2) for comparison, by in told.items()}
-    return {c: top[0][0] for c, top in winners.items() if len(top) == 1 or top[0][1] > top[1][1]}
-
-
-def vote_row(
-    annotation: Mapping[str, Any], place: int, pair: Mapping[str, Any], gold: bool, seed: int
-) -> dict[str, Any]:
+def vote_row(annotation: Mapping[str, Any], place: int, pair: Mapping[str, Any], seed: int) -> dict[str, Any]:
     """An annotation as a row of `VOTES`.
 
     Args:
-        annotation: annotator, kind, family, label, order_shown, judgement, given.
+        annotation: annotator, kind, family, label, order_shown, judgement, given, gold (of side fit).
         place: of its comparison in the shard.
         pair: comparison_id, cluster, length_a, length_b of its comparison.
-        gold: whether it is gold of side fit.
         seed: for folds and samples.
     """
     a, b = pair["length_a"], pair["length_b"]
@@ -111,7 +96,7 @@ def vote_row(
         "label": _LABELS[annotation["label"]],
         "order": _ORDERS.get(annotation["order_shown"], 0),
         "judgement": int(hashlib.sha256(annotation["judgement"].encode()).hexdigest()[:15], 16),
-        "gold": gold,
+        "gold": annotation["gold"],
         "given": annotation["given"],
         "fold": int(unit_interval(seed, pair["cluster"], "consensus/fold") * FOLDS),
         "longer": (a > 1.1 * b) - (b > 1.1 * a),

@@ -8,14 +8,15 @@ import pyarrow as pa
 
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.labels import trusted_labels
 from prefcurate.transforms.rubrics.contrasts import Contrast
 from prefcurate.transforms.rubrics.library import LIBRARY, Asked, opinions
-from prefcurate.transforms.rubrics.trusted import trusted_labels
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.snapshot import Snapshot
 
 TEXTS = ("comparison_id", "prompt_id", "prompt", "response_a_text", "response_b_text")
+_SIGNS = {"a": 1, "b": -1}
 
 
 @dataclass(frozen=True)
@@ -58,9 +59,9 @@ def labelled_pairs(snapshot: Snapshot, shard: int, gold: GoldOptions, describers
         pairs = connection.sql(query).fetchall()
     return [
         # Where screening did not run, a prompt is its own cluster.
-        Contrast(pair, prompt, clusters.get(pair, prompt), themes.get(prompt, ""), labels[pair])
+        Contrast(pair, prompt, clusters.get(pair, prompt), themes.get(prompt, ""), _SIGNS[labels[pair]])
         for pair, prompt in pairs
-        if pair in labels
+        if labels.get(pair) in _SIGNS
     ]
 
 

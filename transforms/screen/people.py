@@ -1,11 +1,9 @@
-"""What people said about the comparisons of a shard: for contradictions, and for gold."""
+"""What people said about the comparisons of a shard, for contradictions."""
 
-import fnmatch
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.screen.responses import Flag
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -16,11 +14,6 @@ _VOTES = """
     FROM annotations
     WHERE kind = 'person' AND occurrence_id IS NOT NULL AND attribute = 'overall' AND context = 'none'
     GROUP BY comparison_id ORDER BY comparison_id
-"""
-_GIVEN = """
-    SELECT DISTINCT annotations.annotator, annotations.kind, occurrences.source, annotations.prompt_id
-    FROM annotations JOIN occurrences USING (occurrence_id, comparison_id)
-    WHERE annotations.label IS NOT NULL
 """
 
 
@@ -52,18 +45,3 @@ def contradiction_flags(comparison_id: str, votes: Votes | None) -> Iterator[Fla
         yield Flag(
             "contradictory_repeat", min(votes.a, votes.b) / (votes.a + votes.b), evidence, matched_id=comparison_id
         )
-
-
-def gold_prompts(snapshot: Snapshot, shard: int, gold: GoldOptions) -> list[str]:
-    """The prompts of a shard with a label by somebody whom the configuration trusts, ascending."""
-    if not gold.annotators and not gold.sources:
-        return []
-    with snapshot.connect(["annotations"], shard) as connection:
-        given = connection.sql(_GIVEN).fetchall()
-    return sorted({prompt for annotator, kind, source, prompt in given if is_gold(annotator, kind, source, gold)})
-
-
-def is_gold(annotator: str, kind: str, source: str, gold: GoldOptions) -> bool:
-    """Whether a label is trusted: its annotator (``kind:source/name``) matches a pattern, or a person of a gold source gave it."""
-    trusted = any(fnmatch.fnmatchcase(annotator, pattern) for pattern in gold.annotators)
-    return trusted or (kind == "person" and source in gold.sources)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from apache_beam.pvalue import AsIter, AsSingleton, TaggedOutput
 
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
+from prefcurate.transforms.labels import gold_prompts
 from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, benchmark_digest, build_index, read_benchmark
 from prefcurate.transforms.screen.candidates import bucket_pairs, shards_of, star_pairs, unique_pairs
 from prefcurate.transforms.screen.clusters import EDGE
@@ -19,7 +20,7 @@ from prefcurate.transforms.screen.gold import GoldPrompt
 from prefcurate.transforms.screen.joining import Rules, ShardShare, join
 from prefcurate.transforms.screen.near import shingles_of_edges
 from prefcurate.transforms.screen.options import ScreenOptions
-from prefcurate.transforms.screen.people import Votes, gold_prompts, votes_of_people
+from prefcurate.transforms.screen.people import Votes, votes_of_people
 from prefcurate.transforms.screen.rows import Row, portions
 from prefcurate.transforms.screen.share import cluster_rows, gold_rows, neighbour_rows
 from prefcurate.transforms.screen.sketch import SketchFile, load, save
@@ -161,7 +162,7 @@ class SketchShard(beam.DoFn):
     def _gold_of(self, unit: Unit) -> Iterator[GoldPrompt]:
         assigned = unit.snapshot.table("gold", unit.shard, ["prompt_id", "side"]).to_pylist()
         sides = {row["prompt_id"]: row["side"] for row in assigned}
-        for prompt_id in sorted({*gold_prompts(unit.snapshot, unit.shard, self._gold), *sides}):
+        for prompt_id in sorted({*gold_prompts(unit.snapshot, self._gold, unit.shard), *sides}):
             yield GoldPrompt(prompt_id, sides.get(prompt_id, ""))
 
 

@@ -91,7 +91,7 @@ def decided(voters: list[dict], truth: dict[str, str], came: dict[str, str], gol
     ids = sorted(about, key=lambda c: (about[c]["prompt_id"], c))
     place = {c: i for i, c in enumerate(ids)}
     rows.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
-    votes = [vote_row(a, place[a["comparison_id"]], a, a["family"] == "expert", seed) for a in rows]
+    votes = [vote_row(a | {"gold": a["family"] == "expert"}, place[a["comparison_id"]], a, seed) for a in rows]
     table = pa.Table.from_pylist(votes, schema=VOTES)
     shard = ShardVotes(
         ids, [about[c]["prompt_id"] for c in ids], [came[c] for c in ids], table, [a["annotation_id"] for a in rows]

@@ -193,7 +193,7 @@ def test_labels_that_came_are_the_peoples_majority_and_none_on_a_draw(tmp_path):
     assert found["1"][0] == found["1"][1]
     assert found["2"][0] is None
     assert found["3"][0] not in (None, found["3"][1])
-    assert found["4"][0] == "both_bad"
+    assert found["4"][0] == "tie"
 
 
 def test_pairs_of_one_ranking_share_the_weight_of_one():

@@ -13,7 +13,6 @@ from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.rubrics.build import READS, WRITES, BuildRubrics
 from prefcurate.transforms.rubrics.options import RubricOptions
-from prefcurate.transforms.rubrics.trusted import majority, trusted_labels
 from tests.helpers import context, label, make_store, pair, run_stage
 
 DESCRIBE = DescribeOptions()
@@ -140,46 +139,6 @@ def test_without_labels_there_are_no_rubrics(tmp_path):
     snapshot = run(make_store(tmp_path, unlabelled))
     assert snapshot.rubrics == ()
     assert snapshot.table("rubrics").num_rows == 0
-
-
-def test_labels_of_judges_are_not_trusted(tmp_path):
-    told = [pair(f"Question {i}?", "yes", "no", label("first", "gpt4", "llm_judge")) for i in range(10)]
-    store = make_store(tmp_path, told, shards=1)
-    assert trusted_labels(context(store, "rubrics", READS, WRITES).pin(), GoldOptions(), 0) == {}
-
-
-def test_gold_stands_above_the_crowd(tmp_path):
-    crowd = [label("second", f"worker{i}") for i in range(5)]
-    store = make_store(tmp_path, [pair("Why?", "aaa", "bbb", *crowd, label("first", "expert-1"))], shards=1)
-    snapshot = context(store, "rubrics", READS, WRITES).pin()
-    by_people = trusted_labels(snapshot, GoldOptions(), 0)
-    by_gold = trusted_labels(snapshot, GoldOptions(annotators=("person:*/expert-*",)), 0)
-    assert list(by_gold) == list(by_people)
-    assert [-x for x in by_gold.values()] == list(by_people.values())
-
-
-def test_prompts_of_the_audit_side_are_never_seen(tmp_path):
-    import pyarrow as pa
-
-    from prefcurate.transforms.store.parts import write_part
-
-    store = make_store(tmp_path, planted(20), shards=1)
-    pinned = context(store, "rubrics", READS, WRITES).pin()
-    before = trusted_labels(pinned, GoldOptions(), 0)
-    row = pinned.table("comparisons", 0, ["prompt_id", "comparison_id"]).to_pylist()[0]
-    gold = pa.Table.from_pylist([{"prompt_id": row["prompt_id"], "prompt_cluster": "x", "side": "audit"}])
-    part = write_part(store.root, "gold", 0, [gold])
-    store.commit("gold", [part], base=store.delta("gold").version(), replace=False, transaction="t", metadata={})
-    after = trusted_labels(context(store, "rubrics", READS, WRITES).pin(), GoldOptions(), 0)
-    assert set(before) - set(after) == {row["comparison_id"]}
-
-
-@pytest.mark.parametrize(
-    ("votes", "side"),
-    [([], 0), ([1], 1), ([1, -1], 0), ([1, 1, -1], 1), ([1, 0], 0), ([-1, -1, 0], -1), ([0, 0, 1], 0)],
-)
-def test_a_majority_is_more_than_half(votes, side):
-    assert majority(votes) == side
 
 
 def test_a_criterions_id_does_not_depend_on_its_numbers(store):

@@ -2,9 +2,8 @@ from collections import Counter
 
 import pytest
 
-from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.screen.gold import GoldPrompt, mixed_clusters, new_sides
-from prefcurate.transforms.screen.people import Votes, contradiction_flags, is_gold
+from prefcurate.transforms.screen.people import Votes, contradiction_flags
 
 
 def test_a_cluster_is_on_one_side():
@@ -42,24 +41,6 @@ def test_sides_do_not_depend_on_the_order_of_prompts_but_on_the_seed():
     prompts = [GoldPrompt(f"p{i}") for i in range(50)]
     assert new_sides(prompts, {}, 7, 0.4) == new_sides(prompts[::-1], {}, 7, 0.4)
     assert new_sides(prompts, {}, 7, 0.4) != new_sides(prompts, {}, 8, 0.4)
-
-
-@pytest.mark.parametrize(
-    ("annotator", "kind", "source", "expected"),
-    [
-        ("person:votes/expert-1", "person", "votes", True),
-        ("person:votes/crowd-1", "person", "votes", False),
-        ("llm_judge:votes/expert-1", "llm_judge", "votes", False),
-        ("person:trusted/anyone", "person", "trusted", True),
-        ("llm_judge:trusted/gpt-4", "llm_judge", "trusted", False),
-        ("PERSON:votes/expert-1", "person", "votes", False),
-    ],
-)
-def test_who_is_gold(annotator, kind, source, expected):
-    assert (
-        is_gold(annotator, kind, source, GoldOptions(annotators=("person:*/expert-*",), sources=("trusted",)))
-        == expected
-    )
 
 
 def test_opposite_votes_are_a_contradiction_of_the_minoritys_share():
