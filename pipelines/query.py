@@ -19,7 +19,7 @@ from prefcurate.transforms.publish.releases import current_id, open_release
 from prefcurate.transforms.publish.story import standing
 from prefcurate.transforms.store.store import Store
 
-_WIDTH = 160
+_WIDTH = 10_000
 _CELL = 60
 _BATCH = 1024
 

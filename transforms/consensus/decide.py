@@ -26,7 +26,7 @@ class Beliefs:
         p_low: a lower bound for the more probable response.
         label_in: the label that came (a, b, tie, both_bad, both_good), None for none.
         opinions: how many acts were heard.
-        on_gold: a gold annotation of side fit speaks on this very comparison.
+        gold: what gold annotations of side fit say of this very comparison (a, b, tie), None where there are none.
         said: who said what, in words.
     """
 
@@ -36,7 +36,7 @@ class Beliefs:
     p_low: float
     label_in: str | None
     opinions: int
-    on_gold: bool
+    gold: str | None
     said: str
 
 
@@ -94,6 +94,8 @@ def decide(beliefs: Beliefs, rules: Rules) -> Decision:
     best = "a" if calibrated.p_a >= calibrated.p_b else "b"
     if calibrated.p_a == calibrated.p_b or max(calibrated.p_a, calibrated.p_b) <= calibrated.p_tie:
         return _even(calibrated, rules)
+    if beliefs.gold == _OTHER[best]:
+        return _contested(beliefs, rules, best)
     accuracy = _accuracy(calibrated, best)
     if accuracy < rules.min_accuracy:
         short = (
@@ -117,7 +119,7 @@ def _by_gold(beliefs: Beliefs, rules: Rules) -> tuple[Beliefs, Found | None]:
     """Where gold knows how often a contested label like this is wrong, that is its probability."""
     best = "a" if beliefs.p_a >= beliefs.p_b else "b"
     kind = "assign" if beliefs.label_in not in _OTHER else "keep" if beliefs.label_in == best else "flip"
-    if beliefs.on_gold or (kind != "flip" and kind not in rules.strata):
+    if beliefs.gold is not None or (kind != "flip" and kind not in rules.strata):
         return beliefs, None
     found = rules.strata.get(kind, Strata(())).like(max(beliefs.p_a, beliefs.p_b), rules.policy.flip_pairs)
     if kind != "flip":
@@ -145,8 +147,10 @@ def _published(beliefs: Beliefs, rules: Rules, best: str, accuracy: float, found
         made: Decided = "assign" if came is None else "soften"
         words = f"{said}{best.upper()} is {accuracy:.0%} probable{_gold_words(found)}"
         return _row(beliefs, rules, made, best, accuracy, found, words)
-    if beliefs.on_gold:
-        return _row(beliefs, rules, "flip", best, accuracy, found, f"{said}gold speaks on this pair itself")
+    if beliefs.gold == best:
+        return _row(
+            beliefs, rules, "flip", best, accuracy, found, f"{said}gold on this pair itself says {best.upper()}"
+        )
     if found is not None and found.low >= rules.policy.flip_lower:
         words = f"flips like this are right {found.rate:.0%} (lower bound {found.low:.0%}, {found.n} gold pairs)"
         return _row(beliefs, rules, "flip", best, accuracy, found, said + words)
@@ -171,6 +175,17 @@ def _even(beliefs: Beliefs, rules: Rules) -> Decision:
         words = f"{beliefs.said}; tie: neither response is better (probability {beliefs.p_tie:.0%})"
         return Decision(beliefs.p_a, beliefs.p_b, beliefs.p_tie, "tie", "drop", None, None, None, words)
     return _unpublished(beliefs, rules, 0.5, f"{beliefs.said}; {_came(beliefs)}both responses are equally probable")
+
+
+def _contested(beliefs: Beliefs, rules: Rules, best: str) -> Decision:
+    """Gold that measures others is not overruled by them, and what they doubt is not published as if it were certain."""
+    words = (
+        f"{beliefs.said}; gold on this pair says {_OTHER[best].upper()}, all opinions together {best.upper()}: "
+        "a person should look at it again"
+    )
+    made: Decided = "hold" if rules.can_ask else "drop"
+    accuracy = round(_accuracy(beliefs, best), _DIGITS)
+    return Decision(beliefs.p_a, beliefs.p_b, beliefs.p_tie, None, made, accuracy, None, None, words)
 
 
 def _unpublished(beliefs: Beliefs, rules: Rules, accuracy: float | None, why: str) -> Decision:

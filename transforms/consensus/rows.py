@@ -16,12 +16,13 @@ from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
 from prefcurate.transforms.consensus.words import Said, who_said_what
 
 _DIGITS = 9
+_GOLD = {1: "a", -1: "b", 0: "tie"}
 
 
 def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides: Mapping[str, Override]) -> pa.Table:
     """One row a comparison, in key order."""
     beliefs = dict(_beliefs(shard, model))
-    silence = {label: Beliefs(*_prior(model), 0.0, label, 0, False, "") for label in {None, *shard.label_in}}
+    silence = {label: Beliefs(*_prior(model), 0.0, label, 0, None, "") for label in {None, *shard.label_in}}
     judgements, ids = _evidence(shard)
     decisions = []
     for place, comparison in enumerate(shard.comparison_ids):
@@ -56,7 +57,8 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
     places = np.unique(shard.votes["pair"].to_numpy())
     acts = acts_of(votes, model.voices)
     known = acts.keep(acts.voice >= 0)
-    on_gold = gold_truth(votes) != NO_LABEL
+    gold = gold_truth(votes)
+    on_gold = gold != NO_LABEL
     chances = posterior(model, known, votes.fold, on_gold)
     best = np.where(chances[:, 0] >= chances[:, 1], 1, -1)
     low = posterior(model, known, votes.fold, on_gold, low_for=best)
@@ -73,7 +75,7 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
                 float(low[pair, column] + low[pair, 2] / 2),
                 shard.label_in[place],
                 sum(act.heard for act in said[pair]),
-                bool(on_gold[pair]),
+                _GOLD.get(int(gold[pair])),
                 who_said_what(said[pair], int(best[pair])),
             ),  # fmt: skip
         )

@@ -18,7 +18,7 @@ PROVEN = Strata(((0.0, 0, 0), (0.6, 5, 3), (0.7, 5, 4), (0.8, 10, 7), (0.9, 40, 
 
 
 def beliefs(p_a=0.9, p_b=0.09, label_in="a", **more) -> Beliefs:
-    told = {"p_low": 0.8, "opinions": 3, "on_gold": False, "said": "3 of 3 people prefer A"} | more
+    told = {"p_low": 0.8, "opinions": 3, "gold": None, "said": "3 of 3 people prefer A"} | more
     return Beliefs(p_a, p_b, 1 - p_a - p_b, label_in=label_in, **told)
 
 
@@ -73,7 +73,14 @@ def test_where_gold_shows_that_flips_are_a_coin_nothing_is_published():
 
 
 def test_gold_on_the_pair_itself_is_evidence_enough():
-    assert decide(beliefs(0.05, 0.94, on_gold=True), rules()).decision == "flip"
+    assert decide(beliefs(0.05, 0.94, gold="b"), rules()).decision == "flip"
+
+
+@pytest.mark.parametrize(("can_ask", "decision"), [(False, "drop"), (True, "hold")])
+def test_gold_on_the_pair_itself_is_not_overruled_by_those_whom_it_measures(can_ask, decision):
+    made = decide(beliefs(0.05, 0.94, gold="a"), rules(PROVEN, can_ask))
+    assert (made.decision, made.label, made.weight) == (decision, None, None)
+    assert "gold on this pair says A, all opinions together B: a person should look at it again" in made.reason
 
 
 @pytest.mark.parametrize(
@@ -115,22 +122,29 @@ _SHARE = st.floats(0, 1)
 
 
 @given(
-    _SHARE, _SHARE, st.sampled_from(["a", "b", "tie", None]), st.booleans(), st.booleans(), st.integers(0, 80), _SHARE
+    _SHARE,
+    _SHARE,
+    st.sampled_from(["a", "b", "tie", None]),
+    st.sampled_from(["a", "b", "tie", None]),
+    st.booleans(),
+    st.integers(0, 80),
+    _SHARE,
 )
-def test_what_is_published_is_the_most_probable_and_probable_enough(x, y, came, on_gold, ask, n, rate):
+def test_what_is_published_is_the_most_probable_and_probable_enough(x, y, came, gold, ask, n, rate):
     p_a, p_b = x * y, x * (1 - y)
     flips = Strata(((0.0, n, int(n * rate)),))
-    made = decide(beliefs(p_a, p_b, came, on_gold=on_gold), rules(flips, ask))
+    made = decide(beliefs(p_a, p_b, came, gold=gold), rules(flips, ask))
     assert made.p_a + made.p_b + made.p_tie == pytest.approx(1, abs=1e-6)
     if made.weight is None:
         assert made.decision in ("drop", "hold")
         return
+    assert gold in (None, "tie", made.label)
     assert made.expected_accuracy >= 0.75 and 0 < made.weight <= 1
     assert made.expected_accuracy_low <= made.expected_accuracy
     assert max(made.p_a, made.p_b) == (made.p_a if made.label == "a" else made.p_b)
     assert (made.decision == "keep") == (made.label == came)
     if made.decision == "flip":
-        assert on_gold or interval(int(n * rate), n)[0] >= 0.5
+        assert made.label == gold or interval(int(n * rate), n)[0] >= 0.5
 
 
 @given(_SHARE, _SHARE, st.sampled_from(["a", "b", None]), st.integers(0, 80), _SHARE)
