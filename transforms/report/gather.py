@@ -1,0 +1,137 @@
+"""What the shards contribute, put together into the figures of the report."""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from prefcurate.transforms.accounts import source_accounts
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.publish.options import SPLITS
+from prefcurate.transforms.publish.releases import open_release
+from prefcurate.transforms.report.audit import Audited, agreements, longer_baseline
+from prefcurate.transforms.report.findings import (
+    ALGORITHM,
+    AnnotatorRow,
+    Criterion,
+    Findings,
+    Flagged,
+    Flow,
+    Labels,
+    Longer,
+    Quarantined,
+    Queue,
+    Spent,
+)
+from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
+from prefcurate.transforms.store.snapshot import Snapshot
+
+ANNOTATORS = 60
+"""Annotators that the report lists: those with most opinions; the table `annotators` has all."""
+CRITERIA = 15
+"""Criteria that the report lists."""
+_QUARANTINE = "SELECT source, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY ALL"
+_ANNOTATORS = (
+    "SELECT annotator, kind, status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
+    "flip_rate, cost FROM annotators ORDER BY n DESC, annotator LIMIT $most"
+)
+_CRITERIA = (
+    "SELECT c.text, coalesce(r.theme, '') AS theme, c.status, c.acceptance, c.acceptance_low, coalesce(c.n, 0) AS n "
+    "FROM criteria c LEFT JOIN (SELECT DISTINCT rubric_id, theme FROM rubrics) r USING (rubric_id) "
+    "ORDER BY c.status, c.acceptance_low DESC NULLS LAST, c.text, ALL LIMIT $most"
+)
+
+
+def gather(snapshot: Snapshot, release: str | None, shards: Iterable[ShardFigures], gold: GoldOptions) -> Findings:
+    """All figures, from the shards' and from the tables that are about no prompt."""
+    shards = sorted(shards, key=lambda figures: figures.shard)
+    audited = [pair for figures in shards for pair in figures.audited]
+    manifest = open_release(snapshot.store.root, release).manifest if release else {"rows": {}, "withheld": {}}
+    return Findings(
+        algorithm=ALGORITHM,
+        release=release,
+        published={split: manifest["rows"].get(split, 0) for split in reversed(SPLITS)},
+        withheld=sum(manifest["withheld"].values()),
+        accounts=tuple(source_accounts(snapshot, (rows for figures in shards for rows in figures.used))),
+        pairs=sum(figures.pairs for figures in shards),
+        overridden=sum(figures.overridden for figures in shards),
+        flows=tuple(Flow(*key, n) for key, (n,) in _summed((figures.flows for figures in shards), 3)),
+        gold_configured=bool(gold.annotators or gold.sources),
+        agreement=tuple(agreements(audited)),
+        baseline=longer_baseline(audited),
+        longer=(*_longer(shards), *_longer_of_audited(audited)),
+        spent=tuple(Spent(*key, *n) for key, n in _summed((figures.calls for figures in shards), 3)),
+        flags=tuple(Flagged(*key, n) for key, (n,) in _summed((figures.flags for figures in shards), 2)),
+        queues=tuple(Queue(*key, *n) for key, n in _summed((figures.queues for figures in shards), 1)),
+        **_of_no_prompt(snapshot),
+    )
+
+
+def most_instructive(shards: Iterable[ShardFigures]) -> list[Candidate]:
+    """The pairs that the page shows: flips, then softened ones."""
+    found = sorted(candidate for figures in shards for candidate in figures.candidates)
+    return [
+        candidate
+        for decision in ("flip", "soften")
+        for candidate in [each for each in found if each.decision == decision][:SHOWN]
+    ]
+
+
+def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
+    with snapshot.connect(["quarantine", "annotators", "rubrics", "criteria"]) as connection:
+        quarantine = connection.sql(_QUARANTINE).fetchall()
+        annotators = connection.sql(_ANNOTATORS, params={"most": ANNOTATORS}).fetchall()
+        criteria = connection.sql(_CRITERIA, params={"most": CRITERIA}).fetchall()
+        statuses: dict[str, Mapping[str, int]] = {
+            table: dict(connection.sql(query).fetchall())
+            for table, query in {
+                "annotators": "SELECT status, count(*) FROM annotators GROUP BY 1 ORDER BY 1",
+                "rubrics": "SELECT status, count(*) FROM rubrics GROUP BY 1 ORDER BY 1",
+                "criteria": "SELECT status, count(*) FROM criteria GROUP BY 1 ORDER BY 1",
+            }.items()
+        }
+    return {
+        "quarantine": tuple(Quarantined(*row) for row in quarantine),
+        "annotators": tuple(AnnotatorRow(*row) for row in annotators),
+        "annotator_statuses": statuses["annotators"],
+        "rubrics": statuses["rubrics"],
+        "criteria": statuses["criteria"],
+        "best_criteria": tuple(Criterion(*row) for row in criteria),
+    }
+
+
+def _summed(tables: Iterable[Iterable[tuple[Any, ...]]], keys: int) -> list[tuple[tuple[Any, ...], list[Any]]]:
+    """Rows of several tables put together: the first columns are the key, the others are added up."""
+    found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for table in tables:
+        for row in table:
+            found[row[:keys]].append(row[keys:])
+    return [(key, [_sum(column) for column in zip(*rows, strict=True)]) for key, rows in sorted(found.items())]
+
+
+def _sum(numbers: Sequence[Any]) -> Any:
+    return round(math.fsum(numbers), 9) if isinstance(numbers[0], float) else sum(numbers)
+
+
+def _longer(shards: Sequence[ShardFigures]) -> list[Longer]:
+    return [Longer(key[0], False, n, longer) for key, (n, longer) in _summed((f.longer for f in shards), 1)]
+
+
+def _longer_of_audited(audited: Sequence[Audited]) -> list[Longer]:
+    """The same on the pairs with audit gold, where gold too says which response is better."""
+    seen: Counter[tuple[Labels, bool]] = Counter()
+    for pair in audited:
+        said: tuple[tuple[Labels, str | None], ...] = (
+            ("gold", pair.gold),
+            ("label_in", pair.came),
+            ("published", pair.made),
+        )
+        seen.update(
+            (labels, label == pair.longer) for labels, label in said if pair.longer is not None and label in ("a", "b")
+        )
+    order: tuple[Labels, ...] = ("label_in", "published", "gold")
+    return [
+        Longer(labels, True, seen[labels, True] + seen[labels, False], seen[labels, True])
+        for labels in order
+        if seen[labels, True] + seen[labels, False]
+    ]

@@ -1,0 +1,135 @@
+"""The report's words: what names in the tables mean, and the sentence on top."""
+
+from prefcurate.transforms.report.findings import Agreement, Findings, Share
+
+KINDS = {"person": "a person", "llm_judge": "an LLM judge", "reward_model": "a reward model", "program": "a program"}
+STATUSES = {
+    "gold": "trusted by the configuration; the others are measured by it",
+    "trusted": "right at least 70% of the time on gold, at the lower end of its interval",
+    "used": "counted by what is known of it so far; too few gold pairs, or in the middle",
+    "believed_less": "could be a coin on the gold pairs seen; counted, but weighs little",
+    "excluded": "no better than a coin on gold: it is not counted",
+}
+DECISIONS = {
+    "keep": "the label that came with the data stands",
+    "flip": "the opposite of the label that came is published",
+    "assign": "no label came; one is published",
+    "soften": "published with its probability instead of as certain",
+    "drop": "not published: no label is likely enough to be right",
+    "hold": "not published until another opinion is there",
+    "undecided": "consensus has not looked at it",
+}
+ROWS = {
+    "used": "gave a comparison or an opinion that was not there yet",
+    "merged": "repeated something and gave nothing new",
+    "auxiliary": "was joined into other rows: an answer file, a question list",
+    "quarantined": "could not be read; kept aside with the reason",
+}
+OUTCOMES = {
+    "undecided": "undecided",
+    "empty_prompt": "empty prompt",
+    "empty_response": "empty response",
+    "identical_responses": "same response twice",
+    "non_text": "not only text",
+    "dropped": "dropped by consensus",
+    "held": "waits for an opinion",
+    "tie": "tie",
+    "people_draw": "people draw",
+    "split_conflict": "split conflict",
+    "contaminated": "in a benchmark",
+    "duplicate": "near duplicate",
+    "beyond_max_per_prompt": "beyond the cap per prompt",
+}
+FLAGS = {
+    "near_duplicate": "another pair is nearly the same",
+    "contradictory_repeat": "people prefer different responses of it, or of a near duplicate",
+    "contamination": "the prompt is in a benchmark",
+    "empty_response": "a response is empty",
+    "identical_responses": "both responses are the same",
+    "refusal": "a response declines to answer",
+    "length_ratio": "one response is many times longer",
+}
+LENGTHS = {
+    "longer": "gold prefers the clearly longer response",
+    "shorter": "gold prefers the clearly shorter response",
+    "similar": "responses of similar length",
+    "tie": "gold is a tie, lengths differ",
+}
+_SAYS = {
+    "a": "A is better",
+    "b": "B is better",
+    "tie": "neither is better",
+    "both_bad": "both are bad",
+    "both_good": "both are good",
+    "unratable": "cannot be rated",
+}
+
+
+def says(label: str | None) -> str:
+    """A label in words."""
+    return "nothing" if label is None else _SAYS.get(label, label)
+
+
+def percent(value: float | None) -> str:
+    """`0.834` as `83.4%`."""
+    return "" if value is None else f"{value:.1%}"
+
+
+def points(value: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    return f"{100 * value:+.1f}"
+
+
+def interval(share: Share) -> str:
+    """A share's interval."""
+    return f"{share.low:.1%} to {share.high:.1%}"
+
+
+def headline(findings: Findings) -> str:
+    """What came of it all, in one sentence; it claims nothing that audit gold does not show."""
+    sources = len(findings.accounts)
+    came = f"{findings.rows:,} rows came in from {sources} {'source' if sources == 1 else 'sources'}"
+    out = (
+        f"{findings.published_pairs:,} of {findings.pairs:,} pairs are published"
+        if findings.release
+        else f"they hold {findings.pairs:,} pairs, of which none is published yet"
+    )
+    return f"{came}, {out}{_claim(findings)}."
+
+
+def _claim(findings: Findings) -> str:
+    overall = findings.overall
+    if not findings.gold_configured:
+        return "; no gold is configured, so nothing is said about how good the labels are"
+    if not overall.gold:
+        return "; no pair has gold that was held out, so nothing is said about how good the labels are"
+    if overall.same_before and overall.same_after:
+        return (
+            f"; published labels agree with held-out gold on {overall.same_after.agreement:.1%} of "
+            f"{overall.same_after.pairs:,} pairs against {overall.same_before.agreement:.1%} for the labels that came in"
+        )
+    if overall.after:
+        return (
+            f"; published labels agree with held-out gold on {overall.after.agreement:.1%} of "
+            f"{overall.after.pairs:,} pairs, to which no other label came in"
+        )
+    return f"; none of the {overall.gold:,} pairs with held-out gold is given a label, so they cannot be compared"
+
+
+def verdict(overall: Agreement) -> str:
+    """What the difference between before and after allows to say."""
+    if overall.change is None:
+        return (
+            "No label came with these pairs but the gold itself: before is gold by construction, and nothing is claimed "
+            "about what curation changed."
+        )
+    change = overall.change
+    told = (
+        f"On the pairs that have both, the difference is {points(change.difference)} points "
+        f"(95% interval {points(change.low)} to {points(change.high)}): "
+    )
+    if change.low > 0:
+        return told + "the published labels are better than those that came in."
+    if change.high < 0:
+        return told + "the published labels are worse than those that came in. Look at the flips below."
+    return told + "too small to tell from chance."
