@@ -29,6 +29,15 @@ class Part:
     pending: bool = False  # lies beside the tables, to be merged before it can be committed
 
 
+def table_folder(root: str, table: str) -> str:
+    """Where a table lies: ``STORE/<table>``, but for `releases`.
+
+    ``STORE/releases`` holds the releases themselves, which a full vacuum of a table in that folder would take for files
+    that a crash left; the table lies in ``STORE/_releases``.
+    """
+    return join(root, "_releases" if table == "releases" else table)
+
+
 def write_part(
     root: str,
     table: str,
@@ -66,7 +75,7 @@ def write_part(
             return None
         with local.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        folder_of_part = join(root, "_pending", pending, table) if pending else join(root, table)
+        folder_of_part = join(root, "_pending", pending, table) if pending else table_folder(root, table)
         path = join(folder_of_part, f"shard={shard}", f"{digest}.parquet")
         size = local.stat().st_size
         if not exists(path):

@@ -16,7 +16,7 @@ from deltalake.transaction import AddAction, RemoveAction
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
-from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.parts import Part, table_folder, write_part
 
 FINGERPRINTS = "fingerprints"
 """Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
@@ -68,7 +68,7 @@ class Store:
             if found["schema_version"] > SCHEMA_VERSION:
                 raise StoreError(f"the store {self.root} was written by a newer prefcurate; upgrade prefcurate")
         for table in TABLES.values():
-            if not exists(join(self.root, table.name, "_delta_log")):
+            if not exists(join(self.address(table.name), "_delta_log")):
                 partitioned = table.schema.append(pa.field("shard", pa.int32()))
                 DeltaTable.create(
                     self.address(table.name), Schema.from_arrow(partitioned), mode="ignore", partition_by=["shard"]
@@ -91,7 +91,7 @@ class Store:
 
     def address(self, table: str) -> str:
         """Where a table lies."""
-        return join(self.root, table)
+        return table_folder(self.root, table)
 
     def delta(self, table: str, version: int | None = None) -> DeltaTable:
         """The Delta table, at a version or the newest."""
@@ -117,7 +117,7 @@ class Store:
     def files(self, table: str, version: int | None = None) -> list[tuple[int, str]]:
         """The shard and address of every part of a table at a version, in a fixed order."""
         actions = pa.table(self.delta(table, version).get_add_actions(flatten=True)).to_pylist()
-        found = [(int(a["partition.shard"]), join(self.root, table, a["path"])) for a in actions]
+        found = [(int(a["partition.shard"]), join(self.address(table), a["path"])) for a in actions]
         return sorted(found)
 
     def rows(self, table: str, version: int | None = None) -> int:
