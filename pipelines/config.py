@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -9,17 +10,21 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.transforms.annotate.annotator import check_distinct
+from prefcurate.transforms.annotate.chat import ChatOptions
 from prefcurate.transforms.annotate.options import AnnotatorOptions
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.embed.options import EmbedOptions
-from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions, describe_error
+from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions
+from prefcurate.transforms.mistakes import mistakes, unknown_name
 from prefcurate.transforms.options import Options
 from prefcurate.transforms.publish.options import PublishOptions
 from prefcurate.transforms.route.options import RouteOptions
 from prefcurate.transforms.rubrics.options import RubricOptions
 from prefcurate.transforms.screen.options import ScreenOptions
 from prefcurate.transforms.store.files import absolute
+
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 as an address to ask, not to listen at
 
 
 class ConfigError(WrongSetting):
@@ -33,7 +38,7 @@ class Config(Options):
     shards: int = 16
     seed: int = 7
     budget: float | None = Field(default=None, ge=0)
-    sources: tuple[SourceOptions, ...] = Field(min_length=1)
+    sources: tuple[SourceOptions, ...]
     benchmarks: tuple[BenchmarkOptions, ...] = ()
     gold: GoldOptions = GoldOptions()
     overrides: str | None = None
@@ -56,6 +61,14 @@ class Config(Options):
         shard_of("0" * 32, shards)
         return shards
 
+    @field_validator("sources")
+    @classmethod
+    def _some_source(cls, sources: tuple[SourceOptions, ...]) -> tuple[SourceOptions, ...]:
+        # Not by `min_length`: that also complains of too few when the only source has a mistake.
+        if not sources:
+            raise ValueError("name at least one; see examples/quickstart.yaml")
+        return sources
+
     @model_validator(mode="after")
     def _unique_names(self) -> "Config":
         for what in ("sources", "benchmarks", "annotators"):
@@ -65,6 +78,31 @@ class Config(Options):
                 raise ValueError(f"{what}: the name {twice[0]!r} is used twice; every name must be its own")
         check_distinct(self.annotators)
         return self
+
+    @model_validator(mode="after")
+    def _gold_is_of_known_sources(self) -> "Config":
+        known = [source.name for source in self.sources]
+        unknown = [name for name in self.gold.sources if name not in known]
+        if unknown:
+            raise ValueError(f"gold.sources: {unknown_name('source', unknown[0], known)}")
+        return self
+
+    @model_validator(mode="after")
+    def _budget_knows_prices(self) -> "Config":
+        askers = {f"annotators.{a.name}": a for a in self.annotators if isinstance(a, ChatOptions)}
+        models = {"describe.llm": self.describe.llm, "rubrics.llm": self.rubrics.llm}
+        for where, chat in (askers | models).items():
+            if self.budget is not None and chat is not None and "price" not in chat.model_fields_set:
+                _check_free(where, chat.endpoint)
+        return self
+
+
+def _check_free(where: str, endpoint: str) -> None:
+    if urlsplit(endpoint).hostname not in _THIS_MACHINE:
+        raise ValueError(
+            f"{where}.price: this key is required beside `budget`, which could not hold without it; add price: "
+            f"{{input: …, output: …}} in USD per million tokens, of 0 where {endpoint} costs nothing"
+        )
 
 
 class _UniqueKeys(yaml.SafeLoader):
@@ -111,7 +149,7 @@ def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise ConfigError("\n".join(describe_error(item, Config) for item in error.errors())) from error
+        raise ConfigError("\n".join(mistakes(error, values, Config))) from error
     bound = tuple(annotator.bound(config.embed, config.gold) for annotator in config.annotators)
     return _absolute_paths(config.model_copy(update={"annotators": bound}), folder)
 

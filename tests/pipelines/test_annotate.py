@@ -28,14 +28,14 @@ def test_the_contracts_judge_is_understood():
 @pytest.mark.parametrize(
     ("annotators", "message"),
     [
-        ([{**JUDGE, "order": "ab"}], "annotators.0.llm_judge.order: there is no such key; did you mean 'orders'?"),
+        ([{**JUDGE, "order": "ab"}], "annotators.cheap.order: there is no such key; did you mean 'orders'?"),
         ([{**JUDGE, "kind": "llmjudge"}], "there is no kind 'llmjudge'; did you mean 'llm_judge'?"),
-        ([{"name": "x"}], "annotators.0: the key 'kind' is required"),
-        ([{"name": "x", "kind": "llm_judge"}], "annotators.0.llm_judge.model: this key is required"),
+        ([{"name": "x"}], "annotators.x: the key 'kind' is required"),
+        ([{"name": "x", "kind": "llm_judge"}], "annotators.x.model: this key is required"),
         ([{**JUDGE, "budget": 3}], "a cap in USD needs a price"),
         ([JUDGE, {**JUDGE, "name": "other"}], "'cheap' and 'other' are the same annotator under two names"),
         ([JUDGE, JUDGE], "the name 'cheap' is used twice"),
-        ([{**JUDGE, "name": "a/b"}], "annotators.0.llm_judge.name"),
+        ([{**JUDGE, "name": "a/b"}], "annotators.a/b.name"),
     ],
 )
 def test_mistakes_are_named_with_their_remedy(annotators, message):
