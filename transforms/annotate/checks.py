@@ -37,15 +37,18 @@ class Outcome:
 
     @property
     def label(self) -> Label:
-        """Who keeps more; a tie when both keep as much."""
+        """Who keeps more. Where both keep as much it cannot tell: that is no tie, since the answers may differ in all else."""
         if abs(self.difference) < _SMALLEST:
-            return Label.TIE
+            return Label.UNRATABLE
         return Label.A if self.difference > 0 else Label.B
 
     @property
     def p_a(self) -> float:
-        """From 0.05 to 0.95: on 444 pairs made for this (IFBench of arXiv 2502.19328) whoever kept more was right in 91%."""
-        if self.label == Label.TIE:
+        """From 0.05 to 0.95; one half where it cannot tell.
+
+        Of 444 pairs made for this (IFBench of arXiv 2502.19328) 162 were decided, and in 91% of the 162 decided rightly.
+        """
+        if self.label == Label.UNRATABLE:
             return 0.5
         sure = _SURE + _SURER * abs(self.difference)
         return round(0.5 + sure if self.difference > 0 else 0.5 - sure, 6)
@@ -70,14 +73,17 @@ def demands_of(asked: str, given: Sequence[str], read_prompts: bool) -> tuple[Re
 
 
 class Checks(LocalAnnotator):
-    """Executes the checks of a prompt on both responses (kind ``checks``); prompts without checks get no annotation."""
+    """Executes the checks of a prompt on both responses (kind ``checks``); prompts without checks get no annotation.
+
+    A pair whose responses keep as much is annotated `unratable`, so that it is no vote and is not looked at again.
+    """
 
     kind: Literal["checks"]
     read_prompts: bool = True
     """Whether demands are also read from the words of prompts that came without checks (English)."""
 
     stored_kind: ClassVar[AnnotatorKind] = "program"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
 
     def fingerprint(self) -> str:
         """Of the settings, and of the versions of reading and judging."""

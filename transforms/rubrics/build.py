@@ -74,7 +74,8 @@ class BuildRubrics(beam.PTransform):
             | "once" >> beam.Reshuffle()
             | "write" >> beam.FlatMap(write_plans, beam.pvalue.AsSingleton(pinned), context, options, self.budget)
         )
-        return made | CommitStage(context, pinned)
+        # Answers that another run has pending were paid for.
+        return made | CommitStage(context, pinned, keep_unmerged=True)
 
 
 @dataclass(frozen=True)

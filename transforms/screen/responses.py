@@ -1,9 +1,10 @@
 """What is wrong with a response by its own text: empty, a refusal, the same as the other, much longer.
 
 Refusals are found by how they begin, in five languages; an answer that declines and then helps after all counts too.
-In the 96,000 texts of the development data the patterns found 111, whose beginnings were read one by one: 106 decline (some two
-dozen of them then help), 5 do not ("there are some things I cannot help you with, including …"). Those that decline
-further down or in other words ("I won't give advice") are missed; how many is not known.
+In the 96,000 texts of the development data the patterns found 111, whose beginnings were read one by one: about 106 decline (some
+two dozen of them then help), 5 do not ("there are some things I cannot help you with, including …"). That is in-sample: the patterns
+were tuned on the same hits, so on other texts expect less than 106 of 111. Those that decline further down or in other words
+("I won't give advice") are missed; how many is not known.
 """
 
 import json

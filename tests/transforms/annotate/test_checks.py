@@ -32,7 +32,7 @@ def answers(store, annotator):
 
 def preferred(answer, row):
     """The text of the response that an answer prefers."""
-    return {Label.A: row["response_a_text"], Label.B: row["response_b_text"], Label.TIE: None}[answer.label]
+    return {Label.A: row["response_a_text"], Label.B: row["response_b_text"], Label.UNRATABLE: None}[answer.label]
 
 
 def test_the_response_that_keeps_more_is_preferred_whichever_way_it_is_stored(tmp_path):
@@ -49,7 +49,7 @@ def test_the_response_that_keeps_more_is_preferred_whichever_way_it_is_stored(tm
         "hail": None,
     }
     for answer, _ in found.values():
-        sign = {Label.A: 1, Label.B: -1, Label.TIE: 0}[answer.label]
+        sign = {Label.A: 1, Label.B: -1, Label.UNRATABLE: 0}[answer.label]
         assert answer.strength == sign
         assert answer.p_a == pytest.approx(0.5 + 0.45 * sign)
     (told,) = json.loads(found["Describe hail in at most 3 words."][0].rationale)

@@ -7,6 +7,8 @@ import pytest
 
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.annotate.annotator import annotation_rows
+from prefcurate.transforms.annotate.checks import Checks
 from prefcurate.transforms.consensus.consensus import READS, WRITES, Consensus, fit_parts
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
@@ -174,6 +176,25 @@ def test_every_comparison_has_a_row_and_silence_is_named(tmp_path):
     assert len(made) == 2
     assert {row["reason"] for row in made.values()} == {"nobody has given an opinion"}
     assert all(row["label_in"] is None and row["evidence"] == [] and row["decision"] == "drop" for row in made.values())
+
+
+def test_a_check_that_both_responses_pass_is_no_vote_for_a_tie(tmp_path):
+    checks = Checks(name="c", kind="checks")
+    asked = "Describe hail in at most 3 words."
+    pairs = [pair(asked, "Ice falls", "Ice drops"), pair(asked, "Ice falls", "It is ice that falls from the sky")]
+    store = make_store(tmp_path, pairs, shards=1)
+    reads = ("comparisons", "materials", "annotations", "occurrences", "gold")
+    before = context(store, "annotate", reads, ()).pin()
+    answers = list(checks.answer(before, 0, list(checks.questions(before, 0)), None))
+    assert sorted(answer.label for answer in answers if answer.p_a == 0.5) == ["unratable"] and len(answers) == 2
+    part = write_part(store.root, "annotations", 0, [annotation_rows(checks, answers)])
+    base = store.delta("annotations").version()
+    store.commit("annotations", [part], base=base, replace=False, transaction="t", metadata={})
+    found = read_shard(context(store, "consensus", reads, (), [checks.fingerprint()]).pin(), 0, GOLD, 7)
+    (vote,) = found.votes.to_pylist()
+    decided = next(a for a in answers if a.label != "unratable")
+    assert vote["label"] == {"a": 1, "b": -1}[decided.label]
+    assert found.comparison_ids[vote["pair"]] == decided.question.comparison_id
 
 
 def test_labels_that_came_are_the_peoples_majority_and_none_on_a_draw(tmp_path):
