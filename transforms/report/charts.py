@@ -47,7 +47,10 @@ def rows_flow(findings: Findings) -> str:
 def pairs_flow(findings: Findings) -> str:
     """Decisions to splits and reasons; the bands count pairs."""
     links: list[Link] = []
-    for flow in sorted(findings.flows, key=lambda flow: (_ORDER.get(flow.decision, 9), not flow.published)):
+    place = {name: i for i, name in enumerate(findings.published)}
+    for flow in sorted(
+        findings.flows, key=lambda f: (_ORDER.get(f.decision, 9), not f.published, place.get(f.outcome, 9))
+    ):
         colour = _DECIDED.get(flow.decision, _GREY)
         decided = Node(1, flow.decision, colour)
         what = f"published: {flow.outcome}" if flow.published else f"withheld: {_withheld(flow.outcome)}"
@@ -58,16 +61,18 @@ def pairs_flow(findings: Findings) -> str:
 
 def agreement_chart(findings: Findings) -> str:
     """Before and after on the same pairs, over all and by source, as dots with intervals."""
-    shown = [f for f in findings.agreement if f.slice in ("all", "source") and f.same_before and f.same_after]
-    names = [html.escape(f.name) or "all sources" for f in shown]
-    series = [
-        ("label that came in", _GREY, [f.same_before for f in shown]),
-        ("published label", _GREEN, [f.same_after for f in shown]),
-    ]
-    figure = go.Figure([_dots(label, colour, names, shares) for label, colour, shares in series])
-    figure.update_layout(scattermode="group", scattergap=0.6)
-    _percent_axis(figure, "agreement with held-out gold")
-    return _html(figure, "agreement-chart", 120 + 58 * len(shown))
+    shown = [f for f in findings.agreement if f.slice in ("all", "source") and f.same_before and f.same_after][:SOURCES]
+    rows = range(len(shown))
+    figure = go.Figure(
+        [
+            _dots("label that came in", _GREY, [row - 0.13 for row in rows], [f.same_before for f in shown]),
+            _dots("published label", _GREEN, [row + 0.13 for row in rows], [f.same_after for f in shown]),
+        ]
+    )
+    names = [_who(f.name) or "<b>all pairs</b>" for f in shown]
+    figure.update_yaxes(tickvals=list(rows), ticktext=names, autorange="reversed", zeroline=False)
+    _percent_axis(figure, "agreement with held-out gold, on the pairs that have both labels")
+    return _html(figure, "agreement-chart", 120 + 50 * len(shown))
 
 
 def accuracy_chart(annotators: Sequence[AnnotatorRow]) -> str:
@@ -146,25 +151,25 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.32)"
 
 
-def _dots(label: str, colour: str, names: Sequence[str], shares: Sequence[Share | None]) -> go.Scatter:
+def _dots(label: str, colour: str, places: Sequence[float], shares: Sequence[Share | None]) -> go.Scatter:
     told = [share for share in shares if share is not None]
     middle = [share.agreement for share in told]
     above = [share.high - share.agreement for share in told]
-    return _trace(label, colour, names, middle, above, [share.agreement - share.low for share in told])
+    return _trace(label, colour, places, middle, above, [share.agreement - share.low for share in told])
 
 
 def _trace(
     label: str,
     colour: str,
-    names: Sequence[str],
+    places: Sequence[str] | Sequence[float],
     middle: Sequence[float],
     above: Sequence[float],
     below: Sequence[float],
 ) -> go.Scatter:
     whiskers = {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.6, "width": 4}
     return go.Scatter(
-        name=label, x=middle, y=names, mode="markers", error_x=whiskers, marker={"color": colour, "size": 10},
-        hovertemplate="%{y}: %{x:.1%}<extra>" + label + "</extra>",
+        name=label, x=middle, y=places, mode="markers", error_x=whiskers, marker={"color": colour, "size": 10},
+        hovertemplate="%{x:.1%}<extra>" + label + "</extra>",
     )  # fmt: skip
 
 

@@ -13,7 +13,8 @@ from prefcurate.transforms.report.words import KINDS, says
 from prefcurate.transforms.store.snapshot import Snapshot
 
 _TEXT = 900
-_OPINIONS = 12
+_OPINIONS = 10
+_ORDERS = {"ab": " (A shown first)", "ba": " (B shown first)"}
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Opinion:
 
     who: str
     kind: str
+    order: str
     said: str
     why: str
 
@@ -81,7 +83,8 @@ def example(story: PairStory, gold: str | None) -> Example:
 
 def _opinion(said: Mapping[str, Any]) -> Opinion:
     kind = KINDS.get(said["kind"], said["kind"])
-    return Opinion(said["annotator"], kind, says(said["label"]), _clip(said["rationale"] or "", 300))
+    why = _clip(" ".join((said["rationale"] or "").split()), 240)
+    return Opinion(said["annotator"], kind, _ORDERS.get(said["order_shown"], ""), says(said["label"]), why)
 
 
 def _clip(text: str, length: int = _TEXT) -> str:

@@ -158,7 +158,7 @@ class Findings:
         pairs: comparisons of the configured sources, probes not counted.
         overridden: pairs that a person's override decides.
         baseline: the longer response against audit gold, as if it were a label.
-        annotators: those with most opinions; `annotator_statuses` counts all of them.
+        annotators: some of them; `annotator_statuses` counts all of them.
         rubrics, criteria: how many there are of each status; `best_criteria` shows some.
     """
 

@@ -26,19 +26,19 @@ from prefcurate.transforms.report.findings import (
 from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
 from prefcurate.transforms.store.snapshot import Snapshot
 
-ANNOTATORS = 60
-"""Annotators that the report lists: those with most opinions; the table `annotators` has all."""
+ANNOTATORS = 25
+"""Annotators that the report lists: the measured ones, then those with most opinions; the table `annotators` has all."""
 CRITERIA = 15
 """Criteria that the report lists."""
 _QUARANTINE = "SELECT source, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY ALL"
 _ANNOTATORS = (
     "SELECT annotator, kind, status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
-    "flip_rate, cost FROM annotators ORDER BY n DESC, annotator LIMIT $most"
+    "flip_rate, cost FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
 )
 _CRITERIA = (
     "SELECT c.text, coalesce(r.theme, '') AS theme, c.status, c.acceptance, c.acceptance_low, coalesce(c.n, 0) AS n "
     "FROM criteria c LEFT JOIN (SELECT DISTINCT rubric_id, theme FROM rubrics) r USING (rubric_id) "
-    "ORDER BY c.status, c.acceptance_low DESC NULLS LAST, c.text, ALL LIMIT $most"
+    "ORDER BY c.status, c.acceptance_low DESC NULLS LAST, c.text, rubric_id, criterion_id LIMIT $most"
 )
 
 

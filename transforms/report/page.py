@@ -62,7 +62,7 @@ def _tables(findings: Findings) -> dict[str, Any]:
     return {
         "decisions": [(decision, decisions[decision], words.DECISIONS[decision]) for decision in known],
         "withheld": sorted(outcomes.items(), key=lambda item: (-item[1], item[0])),
-        "by_decision": _slice(findings, "decision"),
+        "by_decision": [row for name in words.DECISIONS for row in _slice(findings, "decision") if row.name == name],
         "by_source": _slice(findings, "source"),
         "by_length": _slice(findings, "length"),
         "longer_all": [each for each in findings.longer if not each.audit_only],

@@ -124,6 +124,10 @@ def verdict(overall: Agreement) -> str:
             "about what curation changed."
         )
     change = overall.change
+    if change.difference == change.low == change.high == 0:
+        return (
+            "On the pairs that have both, the published label agrees with gold exactly as often as the one that came."
+        )
     told = (
         f"On the pairs that have both, the difference is {points(change.difference)} points "
         f"(95% interval {points(change.low)} to {points(change.high)}): "
@@ -133,3 +137,13 @@ def verdict(overall: Agreement) -> str:
     if change.high < 0:
         return told + "the published labels are worse than those that came in. Look at the flips below."
     return told + "too small to tell from chance."
+
+
+def selection(overall: Agreement) -> str:
+    """What leaving pairs out does to the agreement; empty when nothing can be compared."""
+    if overall.before is None or overall.after is None or overall.before.pairs == overall.after.pairs:
+        return ""
+    return (
+        f"Leaving pairs out counts too: {overall.before.agreement:.1%} of all {overall.before.pairs:,} pairs with a label that "
+        f"came in agree with gold, and {overall.after.agreement:.1%} of the {overall.after.pairs:,} that are given a label to publish."
+    )
