@@ -1,5 +1,6 @@
 """`prefcurate check`: reads the beginning of each source and says in words what it understood; computes and pays nothing."""
 
+import difflib
 import zlib
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -14,7 +15,7 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
 from prefcurate.schemas.records import InputRow, Unreadable
 from prefcurate.transforms.ingest.agreement import Agreement, reversed_looking
-from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.options import GoldOptions, SourceOptions
 from prefcurate.transforms.ingest.sources import Intake, SourceError, open_source_file, plan_source
 from prefcurate.transforms.ingest.understand import (
     KIND_WORDS,
@@ -24,6 +25,7 @@ from prefcurate.transforms.ingest.understand import (
     not_read,
     shortened,
 )
+from prefcurate.transforms.labels import is_gold
 
 ROWS = 2000
 """Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""
@@ -51,10 +53,11 @@ class SourceReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All sources, and those whose labels look reversed."""
+    """All sources, those whose labels look reversed, and what of `gold` is nobody's among the rows read."""
 
     sources: tuple[SourceReport, ...]
     reversed: tuple[Agreement, ...]
+    nobody: tuple[str, ...] = ()
 
     @property
     def mistakes(self) -> tuple[str, ...]:
@@ -71,7 +74,21 @@ def check(config: Config, rows: int = ROWS) -> CheckReport:
     """Reads at most `rows` rows of each source; raises nothing for what is wrong with a source, but reports it."""
     sources = tuple(check_source(source, rows) for source in config.sources)
     votes = [vote for source in sources for vote in source.seen.votes]
-    return CheckReport(sources, tuple(reversed_looking(votes)))
+    return CheckReport(sources, tuple(reversed_looking(votes)), tuple(_gold_of_nobody(config.gold, sources)))
+
+
+def _gold_of_nobody(gold: GoldOptions, sources: tuple[SourceReport, ...]) -> Iterator[str]:
+    """Patterns that no annotator seen matches, and gold sources in which no person labelled."""
+    seen = {(f"{kind}:{s.name}/{name}", kind, s.name) for s in sources for name, kind in s.seen.annotators}
+    for pattern in gold.annotators:
+        if not any(is_gold(*who, GoldOptions(annotators=(pattern,))) for who in seen):
+            near = difflib.get_close_matches(pattern, sorted(who for who, _, _ in seen), n=1, cutoff=0)
+            yield f"gold.annotators: {pattern!r} matches nobody" + (
+                f"; it is matched with names like {near[0]!r}" if near else ""
+            )
+    for name in gold.sources:
+        if not any(is_gold(*who, GoldOptions(sources=(name,))) for who in seen):
+            yield f"gold.sources: no person labelled in source {name!r}"
 
 
 def check_source(source: SourceOptions, rows: int = ROWS) -> SourceReport:
@@ -161,6 +178,8 @@ def render(report: CheckReport) -> str:
     """The report as text for a terminal."""
     blocks = ["\n".join(_source_lines(source)) for source in report.sources]
     warnings = [_warning(agreement) for agreement in report.reversed]
+    read = "" if all(source.whole for source in report.sources) else " in the rows read"
+    warnings += [f"WARNING: {nobody}{read}" for nobody in report.nobody]
     mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
     verdict = "" if warnings or mistakes else "Nothing looks wrong. Do the words above say what the data mean?"
     return "\n\n".join(block for block in [*blocks, *warnings, *mistakes, verdict] if block)

@@ -55,6 +55,22 @@ def test_what_it_says_about_a_good_source(tmp_path):
     assert "Nothing looks wrong" in text
 
 
+def test_gold_that_is_nobodys_is_a_warning(tmp_path):
+    write(tmp_path / "x.jsonl", rows(4))
+    asked = source("votes", annotator={"constant": "kim"}, kind="person")
+    bot = source("bots", annotator={"constant": "gpt"}, kind="llm_judge")
+    gold = {"annotators": ["person:votes/*", "person:*/Kim"], "sources": ["votes", "bots"]}
+    report = check(parse_config({"store": "s", "sources": [asked, bot], "gold": gold}, str(tmp_path)))
+    assert report.ok
+    assert report.nobody == (
+        "gold.annotators: 'person:*/Kim' matches nobody; it is matched with names like 'person:votes/kim'",
+        "gold.sources: no person labelled in source 'bots'",
+    )
+    lines = render(report).splitlines()
+    assert f"WARNING: {report.nobody[1]}" in lines
+    assert "Nothing looks wrong" not in render(report)
+
+
 def test_stored_terms_are_those_of_ingest(tmp_path):
     write(tmp_path / "x.jsonl", rows(60, v=1))
     (seen,) = (item.seen for item in run(tmp_path, source("votes")).sources)

@@ -36,13 +36,9 @@ def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]
     """The intakes of a source, one for each of its files, in a fixed order.
 
     Raises:
-        SourceError: no file is there, or the files do not make a source of this format.
+        SourceError: nothing lies at a path, or the files do not make a source of this format.
     """
     files = list_files(source)
-    if not files:
-        raise SourceError(
-            f"source {source.name!r}: no file at {source.path!r}; the path is a file, a folder or a pattern"
-        )
     try:
         units = source.reader.plan(files)
     except ValueError as error:
@@ -55,6 +51,9 @@ def list_files(source: SourceOptions) -> list[SourceFile]:
 
     A name is relative to the path that lists the file; where that gives two files of the source one name, it begins with as
     many of the folders above as tell them apart.
+
+    Raises:
+        SourceError: nothing lies at one of its paths; left out in silence, nobody would miss the rows.
     """
     own = source.reader.files(source.path)
     if own is not None:
@@ -62,10 +61,21 @@ def list_files(source: SourceOptions) -> list[SourceFile]:
     paths = (source.path,) if isinstance(source.path, str) else source.path
     found: dict[str, str] = {}
     for path in paths:
-        for file in _list_path(path, source.reader.suffixes):
+        files = _list_path(path, source.reader.suffixes)
+        if not files:
+            raise SourceError(_no_file(source, path))
+        for file in files:
             # Listed by a folder and by itself, it has the longer name, whichever path comes first.
             found[file.uri] = max(found.get(file.uri, ""), file.name, key=len)
     return sorted(SourceFile(uri, name) for uri, name in _distinct_names(found).items())
+
+
+def _no_file(source: SourceOptions, path: str) -> str:
+    fs, plain = filesystem(path)
+    endings = ", ".join(source.reader.suffixes)
+    if fs.isdir(plain):
+        return f"source {source.name!r}: no file in the folder {path!r} ends in {endings} (or that and .gz)"
+    return f"source {source.name!r}: no file at {path!r}; a path is a file, a folder or a pattern"
 
 
 def _distinct_names(names: dict[str, str]) -> dict[str, str]:
@@ -107,6 +117,7 @@ def listing(sources: Iterable[SourceOptions]) -> list[list[object]]:
     """What lies at the sources' paths, without reading it: the same listing means that no file has to be looked at again.
 
     Raises:
+        SourceError: nothing lies at a path.
         OSError: a path cannot be listed.
     """
     return sorted([source.name, sorted(_seen(source, file) for file in list_files(source))] for source in sources)

@@ -6,6 +6,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from prefcurate.schemas.formats.registry import READERS
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import (
     Intake,
@@ -95,13 +96,20 @@ def test_an_address_with_a_protocol():
     fs.rm("/listed", recursive=True)
 
 
-@pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/*.csv", "empty"])
-def test_a_source_without_a_file_is_named(tmp_path, path):
-    (tmp_path / "empty").mkdir()
+@pytest.mark.parametrize("path", ["nowhere.csv", "nowhere/*.csv"])
+def test_a_path_with_nothing_there_is_named_even_beside_others(folder, path):
+    message = f"source 'team': no file at '{folder / path}'; a path is a file, a folder or a pattern"
+    for paths in ([folder / path], [folder, folder / path]):
+        with pytest.raises(SourceError) as raised:
+            plan_source(mapped(*paths))
+        assert str(raised.value) == message
+
+
+def test_a_folder_without_files_of_the_format_is_named(tmp_path):
+    write(tmp_path / "votes.txt")
     with pytest.raises(SourceError) as raised:
-        plan_source(mapped(tmp_path / path))
-    wanted = f"source 'team': no file at '{tmp_path / path}'; the path is a file, a folder or a pattern"
-    assert str(raised.value) == wanted
+        plan_source(SourceOptions(name="p", path=str(tmp_path), reader=READERS["prd"]()))
+    assert str(raised.value) == f"source 'p': no file in the folder '{tmp_path}' ends in .jsonl (or that and .gz)"
 
 
 def test_files_that_make_no_source_of_the_format_are_named(tmp_path):
