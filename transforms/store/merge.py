@@ -35,10 +35,12 @@ def merge_parts(store: Store, parts: Sequence[Part], committed_version: int | No
         for index, part in enumerate(parts):
             connection.register(f"part_{index}", _dataset(part))
         union = " UNION ALL ".join(f"SELECT {index} AS __part, * FROM part_{index}" for index in range(len(parts)))
-        new = f"SELECT * FROM ({union})"
+        new = f"SELECT * FROM ({union}) AS new"
         if has_committed:
             connection.register("committed", committed)
-            new += f" ANTI JOIN (SELECT {key} FROM committed) USING ({key})"
+            # Part of a key may be null (ours have no row_hash), and USING finds no null equal to another.
+            same = " AND ".join(f'new."{column}" IS NOT DISTINCT FROM old."{column}"' for column in table.key)
+            new += f" ANTI JOIN (SELECT {key} FROM committed) AS old ON {same}"
         counted = connection.sql(f"SELECT count(*), count(DISTINCT ({key})) FROM ({new})").fetchall()[0]
         # The window holds whole rows: only when some key really comes twice.
         once = "" if counted[0] == counted[1] else f"QUALIFY row_number() OVER (PARTITION BY {key} ORDER BY __part) = 1"

@@ -186,7 +186,8 @@ class Store:
                 f"another run changed the table {table} of {self.root} after version {base}; nothing of this run's stage was "
                 "committed there. Run again: what was finished is taken up, nothing is asked twice."
             ) from error
-        return delta.version()
+        # The object that wrote still says the version that it was opened at.
+        return base + 1
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
