@@ -1,7 +1,7 @@
 """The command `prefcurate`."""
 
-import gc
 import logging
+import os
 import sys
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -96,7 +96,7 @@ def run(
     console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
     outcome = curate(settings, Progress(console), names, context.args)
     if names is None:
-        summary(_open(settings.store), config, console)
+        summary(_open(settings.store), console)
     for line in outcome.unfinished:
         typer.echo(f"not finished: {line}", err=True)
     raise typer.Exit(FAILED if outcome.unfinished else 0)
@@ -157,8 +157,10 @@ def _open(root: str) -> "Store":
 
 def _validated(path: str, limit: int | None) -> "Config":
     from prefcurate.pipelines.config import load_config
+    from prefcurate.pipelines.validate import validate_inputs
 
     config = load_config(path)
+    validate_inputs(config)
     return config if limit is None else config.model_copy(update={"limit": limit})
 
 
@@ -181,17 +183,23 @@ def main() -> None:
     """The console script: errors that a person can mend end in one message and the right exit status."""
     # Beam's chatter stays out of the way: what goes wrong is said once, here.
     logging.basicConfig(level=logging.CRITICAL)
+    status = _status()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # A loaded model keeps DuckDB's types alive, which prints pages about leaks when the interpreter is taken apart.
+    os._exit(status)
+
+
+def _status() -> int:
     try:
         app()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else FAILED
     except SpokenError as error:
         typer.echo(f"prefcurate: {error}", err=True)
-        sys.exit(error.exit_status)
+        return error.exit_status
     except OSError as error:
         typer.echo(f"prefcurate: {type(error).__name__}: {error}", err=True)
-        sys.exit(FAILED)
     except KeyboardInterrupt:
         typer.echo("\nstopped; the same command goes on where this one ended, and asks nobody twice", err=True)
-        sys.exit(FAILED)
-    finally:
-        # Beam keeps finished bundles in cycles, and with them connections that DuckDB would complain about.
-        gc.collect()
+    return FAILED

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, rubrics, screen
+from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, rubrics, screen
 from prefcurate.pipelines import route as routing
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.launch import launch, pipeline_options
@@ -32,6 +32,7 @@ STAGES: tuple[Stage, ...] = (
     consensus.STAGE,
     routing.STAGE,
     publish.STAGE,
+    report.STAGE,
 )
 """In the order in which they run; no stage reads what a later one writes."""
 

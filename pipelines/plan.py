@@ -152,8 +152,5 @@ def _lines(found: Plan) -> Iterator[str]:
         yield "nobody who costs anything is asked"
     cap = "no cap is set (budget)" if found.budget_usd is None else f"cap ${found.budget_usd:.2f}"
     yield f"spent so far: ${found.spent_usd:.2f}; {cap}"
-    if found.suggested_shards != found.shards:
-        yield (
-            f"shards: {found.shards} are configured; {found.suggested_shards} would put about {SHARD_MB} MB of text into "
-            "each (for a new store; fewer than the cores of a small machine make no sense)"
-        )
+    if found.suggested_shards > found.shards:
+        yield f"shards: {found.shards} are configured; {found.suggested_shards} would put about {SHARD_MB} MB of text into each"
