@@ -128,12 +128,12 @@ def _clusters(pairs: Sequence[Audited]) -> NDArray[np.int64]:
 
 
 def _effective(scores: Floats, clusters: NDArray[np.int64]) -> float:
-    """So many independent pairs would tell as much: between the number of clusters that disagree least and of pairs."""
+    """So many independent pairs would tell as much; the number of clusters where all pairs score the same."""
     n, many = len(scores), int(clusters.max()) + 1
     mean = float(scores.mean())
     independent = float(((scores - mean) ** 2).mean()) / n
     residuals = np.bincount(clusters, scores - mean)
-    clustered = float((residuals**2).sum()) / n**2 * (many / (many - 1) if many > 1 else 1.0)
+    clustered = float((residuals**2).sum()) / n**2
     if many == 1 or independent == 0:
         return float(many)
     return n / max(1.0, clustered / independent)

@@ -64,6 +64,7 @@ def example(story: PairStory, gold: str | None) -> Example:
     row = story.decision
     assert row is not None
     about = [said for said in story.annotations if said["attribute"] == "overall" and said["label"] is not None]
+    about.sort(key=lambda said: said["kind"] != "person")
     pair = story.comparison
     return Example(
         comparison_id=pair["comparison_id"],
