@@ -23,7 +23,10 @@ def canonical_text(text: str) -> str:
     Raises:
         ValueError: the text holds a lone surrogate, which no UTF-8 file can store.
     """
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return _valid(unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip())
+
+
+def _valid(text: str) -> str:
     try:
         text.encode("utf-8")
     except UnicodeEncodeError as error:
@@ -41,7 +44,11 @@ def canonical_json(value: Any) -> str:
 
 
 def canonical_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
-    """Messages with every text and JSON part in canonical form; empty text parts are left out."""
+    """Messages with every text and JSON part in canonical form; empty text parts are left out.
+
+    Raises:
+        ValueError: a text or a JSON part holds a lone surrogate, or a JSON part is no JSON.
+    """
     return tuple(Message(message.role.strip().lower(), _canonical_parts(message.content)) for message in messages)
 
 
@@ -52,7 +59,7 @@ def _canonical_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
             text=None if part.text is None else canonical_text(part.text),
             uri=part.uri,
             sha256=part.sha256,
-            json=None if part.json is None else canonical_json(json.loads(part.json)),
+            json=None if part.json is None else _valid(canonical_json(json.loads(part.json))),
         )
         for part in parts
     )

@@ -5,7 +5,7 @@ import json
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -24,6 +24,8 @@ FLUSH_CHARACTERS = 32_000_000
 """Text held in memory before it is written: bounds a worker's memory whatever the file's size."""
 RAW_CHARACTERS = 20_000
 """How much of an unreadable row is kept in quarantine."""
+_BATCH = 64
+_PAIR = pa.struct(list(STAGED))
 
 
 @dataclass(frozen=True, order=True)
@@ -57,42 +59,33 @@ class Staged:
     committed: bool = False
 
 
+@dataclass(frozen=True)
+class _Row:
+    """An input row on its way: its number in the file, its hash, and its pairs in stored form."""
+
+    number: int
+    given: InputRow
+    hashed: str
+    pairs: tuple[dict[str, Any], ...] = ()
+
+    def refused(self, reason: str, error: Exception) -> "_Row":
+        """The row as one that cannot be used after all."""
+        raw = self.given.raw or json.dumps(self.given.identity, ensure_ascii=False, default=repr)
+        given = replace(self.given, outcome=Unreadable(reason, str(error)), raw=raw)
+        return replace(self, given=given, pairs=())
+
+
 def stage_intake(intake: Intake, root: str, shards: int, run_id: str) -> Staged:
     """Reads a file row by row and stages its pairs by shard in one Parquet file beside the tables."""
     writer = _StagedFile(join(root, "_pending", "ingest", run_id, f"{intake.intake_id}.parquet"))
     accounts = _Accounts()
     fingerprint = intake.source.fingerprint()
     with writer:
-        for number, row in enumerate(_rows(intake)):
-            hashed = row_hash(row.identity)
-            accounts.seen(hashed)
-            try:
-                pairs = list(_pairs(intake, row))
-            except (ValueError, TypeError, OverflowError) as error:
-                row = InputRow(row.line, row.identity, Unreadable("bad text", str(error)), row.row_id, row.raw)
-                pairs = []
-            if isinstance(row.outcome, Unreadable):
-                accounts.quarantined.append(_quarantined(intake, number, row, row.outcome, hashed))
-            elif not isinstance(row.outcome, Pairs):
-                accounts.auxiliary += 1
-            for index, pair in enumerate(pairs):
-                accounts.pairs += 1
-                writer.add(
-                    pair
-                    | {
-                        "shard": shard_of(pair["prompt_id"], shards),
-                        "pair": index,
-                        "intake_id": intake.intake_id,
-                        "source": intake.source.name,
-                        "file": intake.unit.file.name,
-                        "line": row.line,
-                        "number": number,
-                        "row_hash": hashed,
-                        "row_id": row.row_id,
-                        "licence": intake.source.licence,
-                        "fingerprint": fingerprint,
-                    }
-                )
+        for row in _storable(_oriented(intake)):
+            accounts.count(row, intake)
+            about = _about(row, intake, fingerprint)
+            for index, pair in enumerate(row.pairs):
+                writer.add(pair | about | {"shard": shard_of(pair["prompt_id"], shards), "pair": index})
     quarantine = None
     if accounts.quarantined:
         table = pa.Table.from_pylist(accounts.quarantined, schema=TABLES["quarantine"].schema)
@@ -115,6 +108,49 @@ def stage_intake(intake: Intake, root: str, shards: int, run_id: str) -> Staged:
     )
 
 
+def _oriented(intake: Intake) -> Iterator[_Row]:
+    for number, given in enumerate(_rows(intake)):
+        row = _Row(number, given, row_hash(given.identity))
+        pairs = given.outcome.pairs if isinstance(given.outcome, Pairs) else ()
+        try:
+            stored = tuple(orient(pair, intake.source.name) | {"row_id": given.row_id} for pair in pairs)
+            yield replace(row, pairs=stored)
+        except (ValueError, TypeError, OverflowError, RecursionError) as error:
+            yield row.refused("bad text", error)
+
+
+def _storable(rows: Iterator[_Row]) -> Iterator[_Row]:
+    """The rows, of which those that no table can hold are refused: one of them would lose the whole file."""
+    while batch := list(islice(rows, _BATCH)):
+        if _misfit(batch) is None:
+            yield from batch
+            continue
+        for row in batch:
+            error = _misfit([row])
+            yield row if error is None else row.refused("bad value", error)
+
+
+def _misfit(rows: Iterable[_Row]) -> Exception | None:
+    try:
+        pa.array([pair for row in rows for pair in row.pairs], _PAIR)
+    except (ValueError, TypeError, OverflowError) as error:
+        return error
+    return None
+
+
+def _about(row: _Row, intake: Intake, fingerprint: str) -> dict[str, Any]:
+    return {
+        "intake_id": intake.intake_id,
+        "source": intake.source.name,
+        "file": intake.unit.file.name,
+        "line": row.given.line,
+        "number": row.number,
+        "row_hash": row.hashed,
+        "licence": intake.source.licence,
+        "fingerprint": fingerprint,
+    }
+
+
 def _rows(intake: Intake) -> Iterator[InputRow]:
     # A file that breaks in the middle gives the rows before the break, and one unreadable row that says so.
     line = 0
@@ -127,24 +163,19 @@ def _rows(intake: Intake) -> Iterator[InputRow]:
         yield InputRow(line + 1, ["broken file", intake.unit.file.name], Unreadable("broken file", detail))
 
 
-def _pairs(intake: Intake, row: InputRow) -> Iterable[dict[str, Any]]:
-    pairs = row.outcome.pairs if isinstance(row.outcome, Pairs) else ()
-    return [orient(pair, intake.source.name) for pair in pairs]
-
-
-def _quarantined(intake: Intake, number: int, row: InputRow, outcome: Unreadable, hashed: str) -> dict[str, Any]:
+def _quarantined(row: _Row, intake: Intake, outcome: Unreadable) -> dict[str, Any]:
     storable = {
         key: value.encode("utf-8", "backslashreplace").decode()
-        for key, value in {"detail": outcome.detail, "raw": row.raw[:RAW_CHARACTERS]}.items()
+        for key, value in {"detail": outcome.detail, "raw": row.given.raw[:RAW_CHARACTERS]}.items()
     }
     return {
         "prompt_id": "",
         "intake_id": intake.intake_id,
-        "number": number,
+        "number": row.number,
         "source": intake.source.name,
         "file": intake.unit.file.name,
-        "line": row.line,
-        "row_hash": hashed,
+        "line": row.given.line,
+        "row_hash": row.hashed,
         "reason": outcome.reason,
         **storable,
     }
@@ -158,10 +189,15 @@ class _Accounts:
     quarantined: list[dict[str, Any]] = field(default_factory=list)
     _total: int = 0
 
-    def seen(self, hashed: str) -> None:
+    def count(self, row: _Row, intake: Intake) -> None:
         self.rows += 1
+        self.pairs += len(row.pairs)
         # A sum does not depend on the order of the rows, and counts repeats.
-        self._total = (self._total + int(hashed, 16)) % (1 << 128)
+        self._total = (self._total + int(row.hashed, 16)) % (1 << 128)
+        if isinstance(row.given.outcome, Unreadable):
+            self.quarantined.append(_quarantined(row, intake, row.given.outcome))
+        elif not isinstance(row.given.outcome, Pairs):
+            self.auxiliary += 1
 
     def digest(self, fingerprint: str) -> str:
         return hashlib.sha256(json.dumps([fingerprint, self.rows, self._total]).encode()).hexdigest()[:32]
