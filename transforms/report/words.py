@@ -124,7 +124,7 @@ def verdict(overall: Agreement) -> str:
             "about what curation changed."
         )
     change = overall.change
-    if change.difference == change.low == change.high == 0:
+    if change.difference == 0:
         return (
             "On the pairs that have both, the published label agrees with gold exactly as often as the one that came."
         )

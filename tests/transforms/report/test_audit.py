@@ -64,14 +64,31 @@ def test_the_difference_is_of_clusters_too():
     truth = sum(pair.came == "b" for pair in pairs) / 200
     assert once.difference == pytest.approx(truth, abs=1e-6)
     assert once.low < truth < once.high
-    assert once.high - once.low == pytest.approx(2 * 1.96 * (truth * (1 - truth) / 200) ** 0.5, rel=0.1)
+    assert once.high - once.low == pytest.approx(2 * 1.96 * (truth * (1 - truth) / 200) ** 0.5, rel=0.05)
     assert (five.low, five.high) == (once.low, once.high), "copies make no interval narrower"
 
 
-def test_no_change_and_no_pairs():
-    assert change(apart(3, 1))
-    unchanged = change([audited(f"c{i}") for i in range(4)])
-    assert (unchanged.difference, unchanged.low, unchanged.high) == (0.0, 0.0, 0.0)
+def test_the_difference_covers_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(11)
+    covered = 0
+    for _ in range(300):
+        better = rng.beta(4, 6, 30) < 0.5  # clusters of three pairs that change together
+        change_of = [(0 if rng.random() < 0.5 else 1) if good else 0 for good in better]
+        pairs = [
+            audited(f"c{i}", came="b" if changed else "a") for i, changed in enumerate(change_of) for _ in range(3)
+        ]
+        found = change(pairs)
+        covered += found.low <= 0.5 * 0.7460938 <= found.high  # P(Beta(4, 6) < 0.5) = 382/512
+    assert covered / 300 == pytest.approx(0.95, abs=0.04)
+
+
+def test_the_difference_does_not_collapse_when_no_or_every_label_changed():
+    unchanged = change([audited(f"c{i}") for i in range(20)])
+    assert unchanged.difference == 0.0
+    assert (unchanged.low, unchanged.high) == pytest.approx((-0.1368, 0.1368), abs=1e-3)
+    every = change([audited(f"c{i}", came="b") for i in range(3)])
+    assert (every.difference, every.high) == (1.0, 1.0)
+    assert every.low < 0, "three pairs prove nothing"
     assert change([]) is None
     assert share([], []) is None
 

@@ -1,9 +1,11 @@
 """The figures, the page and the views of the report, on stores whose figures are known by hand."""
 
+import html
 import json
 import re
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from prefcurate.transforms.accounts import SourceAccount
@@ -54,7 +56,7 @@ def test_labels_are_measured_on_audit_gold_alone_and_on_the_same_pairs(reported)
     assert (overall.before.pairs, overall.before.agreement) == (3, round(1 / 3, 6))
     assert (overall.after.pairs, overall.after.agreement) == (3, round(2.5 / 3, 6)), "a tie of gold counts half"
     assert (overall.same_before.pairs, overall.same_before.agreement, overall.same_after.agreement) == (2, 0.5, 1.0)
-    assert overall.change == Change(0.5, 0.0, 1.0)
+    assert overall.change == Change(0.5, -1.0, 1.0)
     flips = next(f for f in found.agreement if (f.slice, f.name) == ("decision", "flip"))
     assert (flips.gold, flips.same_before.agreement, flips.same_after.agreement) == (1, 0.0, 1.0)
     dropped = next(f for f in found.agreement if (f.slice, f.name) == ("decision", "drop"))
@@ -98,7 +100,7 @@ def test_the_sentence_on_top_claims_what_audit_gold_shows(reported):
         "11 rows came in from 2 sources, 4 of 6 pairs are published; published labels agree with held-out gold on 100.0% of "
         "2 pairs against 50.0% for the labels that came in."
     )
-    assert "+50.0 points (95% interval +0.0 to +100.0): too small to tell from chance" in verdict(found.overall)
+    assert "+50.0 points (95% interval -100.0 to +100.0): too small to tell from chance" in verdict(found.overall)
 
 
 def test_what_people_wrote_cannot_become_markup(reported):
@@ -201,3 +203,16 @@ def test_figures_of_another_version_are_an_error_that_says_what_to_do(tmp_path):
     path.write_text(json.dumps({**json.loads(path.read_text()), "accounts": "none"}))
     with pytest.raises(StoreError, match="another version of prefcurate; run the stage report again"):
         load_findings(store)
+
+
+def test_the_queries_that_the_page_offers_work(tmp_path):
+    store = complete(tmp_path)
+    run_stage(Report(report_context(store), GOLD))
+    queries = html.unescape(re.findall(r"<pre>(.*?)</pre>", page(store), flags=re.S)[0]).split(";")
+    with duckdb.connect() as connection:
+        for table in ("accounts", "agreement", "consensus"):
+            connection.register(table, store.dataset(table))
+        found = [connection.sql(query).fetchall() for query in queries if query.strip()]
+    assert found[0] == [("crowd", 6, 6, 0, 0, 0, 6), ("experts", 5, 5, 0, 0, 0, 5)]
+    assert dict((row[0], row[1]) for row in found[1]) == {"keep": 2, "flip": 1, "assign": 1, "soften": 1, "drop": 1}
+    assert ("all", "", "label_in", 4, 3, 0.333) in [row[:6] for row in found[2]]
