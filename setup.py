@@ -59,7 +59,8 @@ setup(
     packages=PACKAGES,
     package_dir={f"prefcurate.{room}": room for room in ROOMS},
     package_data={
-        package: ["py.typed", "*.md", "*.txt", "*.j2", "*.html", "*.css", "*.json", "*.yaml"] for package in PACKAGES
+        package: ["py.typed", "*.md", "*.txt", "*.j2", "*.html", "*.css", "*.json", "*.yaml", "prompts/*.md"]
+        for package in PACKAGES
     },
     install_requires=CORE,
     extras_require=EXTRAS,

@@ -13,6 +13,6 @@ STAGE = Stage(
     reads=READS,
     writes=WRITES,
     settings=lambda config: config.describe.fingerprints(),
-    transform=lambda config, context: Describe(context, config.describe),
+    transform=lambda config, context: Describe(context, config.describe, config.budget),
     fingerprints=lambda config: config.describe.fingerprints(),
 )

@@ -4,7 +4,6 @@ Pairwise judging with swapped positions follows Zheng et al. 2023, "Judging LLM-
 (arXiv:2306.05685). We differ in that the two orders stay two annotations: whether they agree is weighed by consensus, not here.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import ClassVar, Literal
@@ -15,6 +14,7 @@ from prefcurate.schemas.canonical import canonical_json, stable_hash
 from prefcurate.schemas.records import AnnotatorKind, Label, ParseStatus
 from prefcurate.transforms.annotate.annotator import Answer, AskedAnnotator, OrderShown, Question
 from prefcurate.transforms.annotate.chat import ChatOptions, Message, Reply
+from prefcurate.transforms.annotate.replies import json_objects
 from prefcurate.transforms.annotate.templates import fill, template, template_hash
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -137,7 +137,7 @@ def parse_verdict(text: str) -> tuple[Seen | None, str | None]:
 
     It reads JSON objects with a ``verdict`` anywhere in the text, and the ``[[A]]`` of older judges. Nothing is guessed from prose.
     """
-    found = [answer for answer in _objects(text) if "verdict" in answer]
+    found = [answer for answer in json_objects(text) if "verdict" in answer]
     verdicts = {_seen(answer["verdict"]) for answer in found}
     if not found:
         verdicts = {_seen(word) for word in _BRACKETED.findall(text)}
@@ -149,15 +149,3 @@ def parse_verdict(text: str) -> tuple[Seen | None, str | None]:
 
 def _seen(verdict: object) -> Seen | None:
     return _WORDS.get(str(verdict).strip().strip("[]").lower())
-
-
-def _objects(text: str) -> Iterator[dict[str, object]]:
-    decoder, start = json.JSONDecoder(), 0
-    while (start := text.find("{", start)) >= 0:
-        try:
-            value, start = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            start += 1
-            continue
-        if isinstance(value, dict):
-            yield value

@@ -40,3 +40,11 @@ def fill(text: str, **values: str) -> tuple[Message, ...]:
         raise ValueError(f"a template needs lines like '=== user ===' with roles {sorted(_ROLES)}, not {pieces[::2]}")
     filled = (Template(body.strip()).substitute(values) for body in pieces[1::2])
     return tuple(Message(role, body) for role, body in zip(pieces[::2], filled, strict=True))  # type: ignore[arg-type]
+
+
+def cut(text: str, most: int) -> str:
+    """A text of at most about ``most`` characters: what is longer loses its middle, and says so."""
+    if len(text) <= most:
+        return text
+    half = most // 2
+    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"

@@ -1,7 +1,7 @@
-"""The stage describe: the attributes of every prompt that has none yet."""
+"""The stage describe: the attributes of every prompt that has none yet, measured, and by a chat model where one is named."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 
@@ -9,8 +9,11 @@ import apache_beam as beam
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.annotate.maker import TABLES_OF_ASKING
+from prefcurate.transforms.describe.asking import AskAll
 from prefcurate.transforms.describe.features import features
 from prefcurate.transforms.describe.options import DescribeOptions
+from prefcurate.transforms.describe.rows import attribute_rows, described
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
@@ -25,21 +28,30 @@ WRITES = ("attributes",)
 
 @dataclass
 class Describe(beam.PTransform):
-    """Facts about prompts: measured features, each prompt once under their fingerprint.
+    """Facts about prompts, each prompt once under each describer's fingerprint: measured features, and a chat model's word.
 
     Args:
-        context: the stage; it reads `READS` and writes `WRITES`.
+        context: the stage; it reads `READS` and writes `WRITES`, and with a chat model `TABLES_OF_ASKING`.
         options: who describes.
+        budget: the cap of the whole store in USD.
     """
 
     context: StageContext
     options: DescribeOptions = field(default_factory=DescribeOptions)
+    budget: float | None = None
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
         """From a pipeline's root to the ledger entry's state."""
-        pinned = root | Pin(self.context)
-        parts = pinned | ShardUnits() | MapShards(Measure(self.context.stage, self.options.fingerprint()))
-        return parts | CommitStage(self.context, pinned)
+        context, llm = self.context, self.options.llm
+        if llm is not None:
+            context = replace(context, writes=(*WRITES, *TABLES_OF_ASKING))
+        pinned = root | Pin(context)
+        parts = pinned | ShardUnits() | MapShards(Measure(context.stage, self.options.fingerprint()))
+        if llm is not None:
+            asked = pinned | "ask" >> beam.FlatMap(AskAll(context, llm, self.budget))
+            parts = (parts, asked) | "measured and asked" >> beam.Flatten()
+        # Answers that another run has pending were paid for.
+        return parts | CommitStage(context, pinned, keep_unmerged=True)
 
 
 @dataclass(frozen=True)
@@ -55,13 +67,6 @@ class Measure:
         rows = attribute_batches(prompts(unit.snapshot, unit.shard), done, self.fingerprint, self.stage)
         part = write_part(unit.snapshot.store.root, "attributes", unit.shard, rows)
         return [] if part is None else [part]
-
-
-def described(snapshot: Snapshot, shard: int, fingerprint: str) -> frozenset[str]:
-    """The prompts of a shard that have attributes under a fingerprint."""
-    with snapshot.connect(["attributes"], shard) as connection:
-        query = "SELECT DISTINCT prompt_id FROM attributes WHERE fingerprint = ?"
-        return frozenset(row[0] for row in connection.execute(query, [fingerprint]).fetchall())
 
 
 def prompts(snapshot: Snapshot, shard: int) -> Iterator[tuple[str, list[dict[str, Any]]]]:
@@ -93,14 +98,6 @@ def attribute_batches(
             rows = []
     if rows:
         yield _batch(rows)
-
-
-def attribute_rows(prompt_id: str, values: dict[str, str], fingerprint: str) -> list[dict[str, str]]:
-    """One row of `attributes` for each value, sorted by name."""
-    return [
-        {"prompt_id": prompt_id, "name": name, "value": values[name], "fingerprint": fingerprint}
-        for name in sorted(values)
-    ]
 
 
 def _batch(rows: list[dict[str, str]]) -> pa.RecordBatch:

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 
 import apache_beam as beam
 
+from prefcurate.transforms.annotate.maker import TABLES_OF_ASKING, Maker
 from prefcurate.transforms.ingest.options import GoldOptions
-from prefcurate.transforms.rubrics.asking import TABLES_OF_ASKING, Maker
 from prefcurate.transforms.rubrics.collect import Collect
 from prefcurate.transforms.rubrics.contrasts import Contrast, tabulate
 from prefcurate.transforms.rubrics.generate import Plan, plan

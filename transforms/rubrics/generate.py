@@ -6,9 +6,8 @@ from several pairs, and must hold on pairs of other prompt clusters, with a lowe
 What the model writes is text: it is shown to judges between marks and never obeyed.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -16,7 +15,8 @@ from importlib import resources
 from prefcurate.schemas.canonical import canonical_json, stable_hash, unit_interval
 from prefcurate.transforms.annotate.annotator import OrderShown
 from prefcurate.transforms.annotate.chat import Message
-from prefcurate.transforms.annotate.templates import fill
+from prefcurate.transforms.annotate.replies import json_objects
+from prefcurate.transforms.annotate.templates import cut, fill
 from prefcurate.transforms.rubrics.contrasts import Contrast, part_of
 
 MOST_ENTRIES = 8
@@ -115,7 +115,7 @@ def written(draft: Draft) -> str:
 
 def parse_draft(text: str) -> Draft | None:
     """The rubric in a model's text: the last JSON object with both lists; None where there is none that says anything."""
-    drafts = [_draft(value) for value in _objects(text) if {"hard_rules", "principles"} <= value.keys()]
+    drafts = [_draft(value) for value in json_objects(text) if {"hard_rules", "principles"} <= value.keys()]
     return drafts[-1] if drafts else None
 
 
@@ -130,26 +130,6 @@ def _entries(value: object) -> tuple[str, ...]:
     entries = (re.sub(r"\s+", " ", entry).strip() for entry in value if isinstance(entry, str))
     kept = dict.fromkeys(entry for entry in entries if 0 < len(entry) <= LONGEST_ENTRY)
     return tuple(kept)[:MOST_ENTRIES]
-
-
-def _objects(text: str) -> Iterator[dict[str, object]]:
-    decoder, start = json.JSONDecoder(), 0
-    while (start := text.find("{", start)) >= 0:
-        try:
-            value, start = decoder.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            start += 1
-            continue
-        if isinstance(value, dict):
-            yield value
-
-
-def cut(text: str, most: int) -> str:
-    """A text of at most about ``most`` characters: what is longer loses its middle, and says so."""
-    if len(text) <= most:
-        return text
-    half = most // 2
-    return f"{text[:half]}\n[… {len(text) - 2 * half} characters left out …]\n{text[-half:]}"
 
 
 @cache

@@ -10,7 +10,7 @@ from prefcurate.schemas.records import Label
 from prefcurate.transforms.annotate.annotator import OrderShown, Question
 from prefcurate.transforms.annotate.judge import SCHEMA as VERDICT
 from prefcurate.transforms.annotate.judge import parse_verdict, stored_label
-from prefcurate.transforms.rubrics.asking import Maker, Query
+from prefcurate.transforms.annotate.maker import Maker, Query
 from prefcurate.transforms.rubrics.collect import texts_of
 from prefcurate.transforms.rubrics.generate import (
     SCHEMA,

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from prefcurate.transforms.annotate.templates import cut
 from prefcurate.transforms.rubrics.contrasts import Contrast, part_of
 from prefcurate.transforms.rubrics.generate import (
     Draft,
     Plan,
-    cut,
     generation_messages,
     judge_messages,
     parse_draft,

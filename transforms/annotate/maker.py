@@ -1,7 +1,7 @@
-"""Questions about rubrics put to a chat model: asked once, answers kept as facts beside every other annotation.
+"""Questions of other stages than `annotate` put to a chat model: asked once, answers kept beside every other annotation.
 
 What the model wrote and each verdict are rows of `annotations` under fingerprints of their own, which take part in no
-view: they made a rubric from a pair's label, so they must not vote on the pair.
+view: a rubric was made from a pair's label, so its verdicts must not vote on the pair; what kind of prompt it is is no vote at all.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,8 +24,6 @@ from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.parts import Part
 from prefcurate.transforms.store.snapshot import Snapshot
 
-SHARD = 0
-"""Like rubrics these rows are about no single prompt: `prompt_id` is empty."""
 TABLES_OF_ASKING = ("annotations", "calls")
 _COLUMNS = ["annotation_id", "parse_status", "raw_output"]
 
@@ -51,7 +49,9 @@ class Maker:
         context: of the stage and run.
         snapshot: with `TABLES_OF_ASKING` pinned.
         max_attempts: how often a question is asked whose answers cannot be read.
+        fingerprint: of the asker, for `calls`.
         total: the cap of the whole store in USD.
+        shard: of all its rows; 0 for questions that are about no single prompt, whose `prompt_id` is empty.
     """
 
     options: ChatOptions
@@ -61,12 +61,14 @@ class Maker:
     max_attempts: int
     fingerprint: str
     total: float | None = None
+    shard: int = 0
     known: dict[str, tuple[str, str]] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
 
     def __post_init__(self) -> None:
         context = self.context
-        self.site = Site(context.store, context.stage, context.run_id, "rubrics", SHARD, self.name, self.fingerprint)
+        unit = f"{context.stage}-{self.shard}"
+        self.site = Site(context.store, context.stage, context.run_id, unit, self.shard, self.name, self.fingerprint)
         settle_unit(self.site)
         each = {} if self.options.budget is None else {self.name: self.options.budget}
         self.purse = purse_for(context.store, context.stage, context.run_id, self.name, Caps(self.total, each))
@@ -99,9 +101,9 @@ class Maker:
         return self._open(query) is not None
 
     def parts(self) -> Iterator[Part]:
-        """Everything pending of the stage: of this run, and what dead runs left."""
+        """Everything pending of the stage in the shard: of this run, and what dead runs left."""
         for table in TABLES_OF_ASKING:
-            yield from (p.part for p in pending_parts(self.site.store, self.site.stage, table, SHARD))
+            yield from (p.part for p in pending_parts(self.site.store, self.site.stage, table, self.shard))
 
     def _attempts(self, query: Query) -> Iterator[Question]:
         question = query.question
@@ -121,7 +123,13 @@ class Maker:
             if question is not None:
                 key = question.annotation_id(query.fingerprint)
                 flying[key] = query
-                yield Request(key, query.messages(), query.schema, comparison_id=question.comparison_id)
+                yield Request(
+                    key,
+                    query.messages(),
+                    query.schema,
+                    question.prompt_id,
+                    comparison_id=question.comparison_id or None,
+                )
 
     def _keep(self, outcomes: Sequence[Asked], flying: dict[str, Query]) -> list[Request]:
         replied = [(flying.pop(o.request.key), o.request, o.reply) for o in outcomes if o.reply is not None]
@@ -136,9 +144,9 @@ class Maker:
             status = "unparsed"
         question = next(q for q in self._attempts(query) if q.annotation_id(query.fingerprint) == request.key)
         return {
-            "prompt_id": "",
+            "prompt_id": question.prompt_id,
             "annotation_id": request.key,
-            "comparison_id": question.comparison_id,
+            "comparison_id": question.comparison_id or None,
             "annotator": self.name,
             "kind": "llm_judge",
             "family": self.options.model,
@@ -154,21 +162,21 @@ class Maker:
             "raw_output": reply.text or reply.refusal,
             "parse_status": status,
             "call_id": reply.call_id,
-            "asked_by": "rubrics",
+            "asked_by": self.context.stage,
         }
 
     def _answers(self) -> list[dict[str, Any]]:
-        with self.snapshot.connect(["annotations"], SHARD) as connection:
+        with self.snapshot.connect(["annotations"], self.shard) as connection:
             query = "SELECT annotation_id, parse_status, raw_output FROM all_annotations WHERE annotator = ?"
             table = connection.sql(query, params=[self.name]).to_arrow_table()
         return [*table.to_pylist(), *self._pending("annotations", _COLUMNS)]
 
     def _pending(self, table: str, columns: list[str]) -> list[dict[str, Any]]:
-        parts = [p.part for p in pending_parts(self.site.store, self.site.stage, table, SHARD)]
+        parts = [p.part for p in pending_parts(self.site.store, self.site.stage, table, self.shard)]
         return rows_of(parts, columns).to_pylist()
 
     def _known_calls(self) -> set[str]:
-        with self.snapshot.connect(["calls"], SHARD) as connection:
+        with self.snapshot.connect(["calls"], self.shard) as connection:
             query = "SELECT call_id FROM all_calls WHERE annotator = ?"
             known = {row[0] for row in connection.sql(query, params=[self.name]).fetchall()}
         return known | {row["call_id"] for row in self._pending("calls", ["call_id"])}
