@@ -214,5 +214,5 @@ def test_the_queries_that_the_page_offers_work(tmp_path):
             connection.register(table, store.dataset(table))
         found = [connection.sql(query).fetchall() for query in queries if query.strip()]
     assert found[0] == [("crowd", 6, 6, 0, 0, 0, 6), ("experts", 5, 5, 0, 0, 0, 5)]
-    assert dict((row[0], row[1]) for row in found[1]) == {"keep": 2, "flip": 1, "assign": 1, "soften": 1, "drop": 1}
+    assert {row[0]: row[1] for row in found[1]} == {"keep": 2, "flip": 1, "assign": 1, "soften": 1, "drop": 1}
     assert ("all", "", "label_in", 4, 3, 0.333) in [row[:6] for row in found[2]]
