@@ -11,6 +11,7 @@ from prefcurate.transforms.annotate.annotator import OrderShown, Question
 from prefcurate.transforms.annotate.judge import SCHEMA as VERDICT
 from prefcurate.transforms.annotate.judge import parse_verdict, stored_label
 from prefcurate.transforms.annotate.maker import Maker, Query
+from prefcurate.transforms.annotate.remarks import UNFINISHED
 from prefcurate.transforms.rubrics.collect import texts_of
 from prefcurate.transforms.rubrics.generate import (
     SCHEMA,
@@ -28,8 +29,6 @@ from prefcurate.transforms.rubrics.statistics import agreement
 from prefcurate.transforms.steps.commit import Finished
 from prefcurate.transforms.store.snapshot import Snapshot
 
-UNFINISHED = "unfinished"
-"""The key of the ledger's remark on themes whose rubric could not be made this time."""
 _COLUMNS = ("comparison_id", "prompt_text", "response_a_text", "response_b_text")
 
 
@@ -115,7 +114,8 @@ class Writer:
         account = self.maker.account
         stopped = account.down or ("the budget is used up" if account.unasked_budget else "")
         told = f": {left} questions are left, {stopped or 'the next run asks them again'}" if left else ""
-        return Finished(UNFINISHED, f"{self.maker.name}: {plan.theme}: {why}{told}")
+        # While questions are left the stage does not count as up to date: the next run goes on.
+        return Finished(UNFINISHED[0] if left else "annotate.unparsed", f"{self.maker.name}: {plan.theme}: {why}{told}")
 
 
 def read_texts(snapshot: Snapshot, plans: Sequence[Plan]) -> dict[str, tuple[str, str, str]]:

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.rubrics.options import GeneratorOptions, RubricOptions
 from prefcurate.transforms.store.store import Store
 from tests.helpers import context, make_store
@@ -123,7 +124,7 @@ def test_what_cannot_be_read_is_asked_again_and_then_left_with_a_remark(store):
         snapshot = build(store, settings)
         assert written(snapshot, settings) == {}
         assert server.count == 2 * 2  # two themes, two attempts each
-        remarks = store.latest("rubrics").detail["unfinished"]
+        remarks = store.latest("rubrics").detail["annotate.unparsed"]
         assert len(remarks) == 2 and "no rubric could be read" in remarks[0]
         build(store, settings)
         assert server.count == 4
@@ -145,7 +146,7 @@ def test_the_budget_holds_and_raising_it_goes_on_without_paying_again(store):
         first = server.count
         assert written(snapshot, settings) == {}
         assert 0 < spent <= 0.012
-        assert any("the budget is used up" in remark for remark in store.latest("rubrics").detail["unfinished"])
+        assert any("the budget is used up" in remark for remark in unfinished(store.latest("rubrics").detail))
         snapshot = build(store, settings, budget=None)
         assert set(written(snapshot, settings)) == {"writing", "chat"}
         assert first > 0
@@ -158,7 +159,8 @@ def test_an_endpoint_that_is_down_leaves_the_measured_rubrics(store):
         snapshot = build(store, settings)
         assert written(snapshot, settings) == {}
         assert {row["scope"] for row in snapshot.table("rubrics").to_pylist()} == {"store", "theme"}
-        assert all("401" in remark for remark in store.latest("rubrics").detail["unfinished"])
+        remarks = unfinished(store.latest("rubrics").detail)
+        assert len(remarks) == 2 and all("401" in remark for remark in remarks)
 
 
 def test_an_instruction_in_the_generated_rubric_stays_material(store):
