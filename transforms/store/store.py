@@ -172,6 +172,8 @@ class Store:
             if replace and path not in wanted
         ]
         if not adds and not removes:
+            if replace and newest.version() != base:
+                raise self._conflict(table, base)
             return base
         schema = TABLES[table].schema.append(pa.field("shard", pa.int32()))
         properties = CommitProperties(
@@ -182,12 +184,15 @@ class Store:
                 adds + removes, "append", Schema.from_arrow(schema), ["shard"], commit_properties=properties
             )
         except CommitFailedError as error:
-            raise CommitConflict(
-                f"another run changed the table {table} of {self.root} after version {base}; nothing of this run's stage was "
-                "committed there. Run again: what was finished is taken up, nothing is asked twice."
-            ) from error
+            raise self._conflict(table, base) from error
         # The object that wrote still says the version that it was opened at.
         return base + 1
+
+    def _conflict(self, table: str, base: int) -> CommitConflict:
+        return CommitConflict(
+            f"another run changed the table {table} of {self.root} after version {base}; nothing of this run's stage was "
+            "committed there. Run again: what was finished is taken up, nothing is asked twice."
+        )
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
