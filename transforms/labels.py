@@ -128,7 +128,9 @@ def gold_prompts(snapshot: Snapshot, gold: GoldOptions, shard: int) -> list[str]
 
 def _register_trusted(connection: duckdb.DuckDBPyConnection, gold: GoldOptions) -> None:
     voices = connection.sql(_VOICES).fetchall() if gold.annotators or gold.sources else []
-    trusted = [voice for voice in voices if is_gold(*voice, gold)]
+    trusted = [
+        (annotator, kind, source) for annotator, kind, source in voices if is_gold(annotator, kind, source, gold)
+    ]
     names = ("annotator", "kind", "source")
     columns = zip(*trusted, strict=True) if trusted else ((), (), ())
     connection.register("trusted", pa.table({n: pa.array(c, pa.string()) for n, c in zip(names, columns, strict=True)}))
