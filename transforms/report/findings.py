@@ -137,6 +137,7 @@ class Criterion:
     acceptance: float | None
     acceptance_low: float | None
     n: int
+    reason: str
 
 
 @dataclass(frozen=True)

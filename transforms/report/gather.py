@@ -36,7 +36,8 @@ _ANNOTATORS = (
     "flip_rate, cost FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
 )
 _CRITERIA = (
-    "SELECT c.text, coalesce(r.theme, '') AS theme, c.status, c.acceptance, c.acceptance_low, coalesce(c.n, 0) AS n "
+    "SELECT c.text, coalesce(r.theme, '') AS theme, c.status, c.acceptance, c.acceptance_low, coalesce(c.n, 0) AS n, "
+    "coalesce(c.reason, '') AS reason "
     "FROM criteria c LEFT JOIN (SELECT DISTINCT rubric_id, theme FROM rubrics) r USING (rubric_id) "
     "ORDER BY c.status, c.acceptance_low DESC NULLS LAST, c.text, rubric_id, criterion_id LIMIT $most"
 )

@@ -114,7 +114,17 @@ def complete(tmp_path: Path) -> Store:
     put(
         store,
         "criteria",
-        [{**rubric, "criterion_id": "1", "text": "Is <u>right</u>.", "status": "accepted", "n": 9, "acceptance": 0.8}],
+        [
+            {
+                **rubric,
+                "criterion_id": "1",
+                "text": "Is <u>right</u>.",
+                "status": "accepted",
+                "n": 9,
+                "acceptance": 0.8,
+                "reason": "says <u>so</u>",
+            }
+        ],
     )
     store.record("rubrics", "run", "settings", {}, (), {"rubrics": ["r"]})
     put(store, "routes", [{**flip, "queue": "person", "price_usd": 0.5}, {**keep, "queue": "nobody"}])

@@ -87,7 +87,7 @@ def test_money_flags_rubrics_queues_and_annotators(reported):
     assert found.usd == 0.5
     assert found.flags == (Flagged("contamination", "gsm8k", 1), Flagged("refusal", "", 1))
     assert (found.rubrics, found.criteria) == ({"accepted": 1}, {"accepted": 1})
-    assert found.best_criteria == (Criterion("Is <u>right</u>.", "", "accepted", 0.8, None, 9),)
+    assert found.best_criteria == (Criterion("Is <u>right</u>.", "", "accepted", 0.8, None, 9, "says <u>so</u>"),)
     assert found.queues == (Queue("nobody", 1, 0.0), Queue("person", 1, 0.5))
     assert [row.annotator for row in found.annotators] == ["llm_judge:x/<i>gpt</i>", "person:y"], "the measured first"
     assert isinstance(found.annotators[0], AnnotatorRow)
@@ -106,7 +106,7 @@ def test_the_sentence_on_top_claims_what_audit_gold_shows(reported):
 def test_what_people_wrote_cannot_become_markup(reported):
     store, _ = reported
     text = page(store)
-    for raw in (EVIL, EVIL_RESPONSE, "w<b>1</b>", "<i>gpt</i>", "<u>right</u>", "<b>bold</b>"):
+    for raw in (EVIL, EVIL_RESPONSE, "w<b>1</b>", "<i>gpt</i>", "<u>right</u>", "<u>so</u>", "<b>bold</b>"):
         assert raw not in text, raw
     assert "&lt;script&gt;alert(&#39;prompt&#39;)&lt;/script&gt;" in text
     assert "&lt;img src=x onerror=alert(1)&gt;" in text
