@@ -5,6 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from prefcurate.transforms.labels import majority
+
 MIN_PAIRS = 20
 """Comparisons below which nothing is said."""
 Z = 1.96
@@ -87,7 +89,7 @@ def _suspects(
         for who in sorted({name(vote) for vote in group}):
             own = [vote for vote in group if name(vote) == who]
             others = _measure(own[0], [vote for vote in group if apart(own[0], vote)])
-            one, other = _majority(own), _majority(others)
+            one, other = (majority(vote.label for vote in side) for side in (own, others))
             if one is not None and other is not None:
                 seen[who] += 1
                 agreed[who] += one == other
@@ -106,10 +108,3 @@ def _by_comparison(votes: Sequence[Vote]) -> Iterable[list[Vote]]:
 def _measure(own: Vote, others: list[Vote]) -> list[Vote]:
     people = [vote for vote in others if vote.kind == "person"]
     return people if people or own.kind == "person" else others
-
-
-def _majority(votes: list[Vote]) -> str | None:
-    a = sum(vote.label == "a" for vote in votes)
-    if 2 * a == len(votes):
-        return None
-    return "a" if 2 * a > len(votes) else "b"
