@@ -20,12 +20,12 @@ from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import Store
 from tests.helpers import context, ingest, label, pair, source
 
-KEYS = ("intake_id", "number", "pair", "source", "row_hash", "row_id")
+KEYS = ("intake_id", "number", "pair", "source", "row_hash", "row_id", "prompt_id")
 
 
 def numbered(*rows: tuple, known: dict | None = None) -> list[tuple[int, str]]:
-    """(repeat, occurrence id) of rows given as (intake, number, pair, source, row_hash, row_id)."""
-    table = pa.Table.from_pylist([dict(zip(KEYS, row, strict=True)) for row in rows])
+    """(repeat, occurrence id) of rows given as (intake, number, pair, source, row_hash, row_id[, prompt_id])."""
+    table = pa.Table.from_pylist([dict(zip(KEYS, (*row, "p")[:7], strict=True)) for row in rows])
     found = occurrence_ids(table, known or {}).to_pylist()
     return [(row["repeat"], row["occurrence_id"]) for row in found]
 
@@ -39,13 +39,20 @@ def test_identical_rows_of_a_source_are_numbered_over_its_files():
 
 def test_numbers_that_earlier_runs_gave_are_not_given_again():
     rows = [("f2", i, 0, "s", "h", None) for i in range(3)]
-    assert [repeat for repeat, _ in numbered(*rows, known={("s", "h"): {0, 2}})] == [1, 3, 4]
+    assert [repeat for repeat, _ in numbered(*rows, known={("s", "h", "p"): {0, 2}})] == [1, 3, 4]
 
 
 def test_pairs_of_one_row_share_its_number():
     found = numbered(*((("f1", number, index, "s", "h", None)) for number in range(2) for index in range(2)))
     assert [repeat for repeat, _ in found] == [0, 0, 1, 1]
     assert len({name for _, name in found}) == 4
+
+
+def test_rows_are_numbered_within_a_prompt_for_shards_know_nothing_of_each_other():
+    # One row whose two pairs have prompts of their own, then the same row without its first pair's shard.
+    both = numbered(*(("f1", number, i, "s", "h", None, f"p{i}") for number in range(2) for i in range(2)))
+    alone = numbered(*(("f1", number, 1, "s", "h", None, "p1") for number in range(2)))
+    assert [repeat for repeat, _ in both] == [0, 0, 1, 1] and alone == both[1::2]
 
 
 def test_a_row_with_an_id_of_its_own_is_one_occurrence_in_every_file():
@@ -67,8 +74,11 @@ def test_a_bad_id_that_many_rows_of_one_file_share_loses_no_vote():
 def test_golden_ids():
     """They name every opinion in every store: never to change."""
     found = numbered(("f1", 0, 1, "s", "h", None), ("f1", 1, 0, "s", "h2", "r1"))
-    assert [name for _, name in found] == ["GOLD0", "GOLD1"]
-    assert ids(fact(), fact(row_id="r1", judgement="act")) == [("GOLD2", "GOLD2"), ("GOLD3", "GOLD4")]
+    assert [name for _, name in found] == ["17ecf1152defdbf3a3c324c5e8b1d27c", "fb1dc4883908341379c247f831743bc8"]
+    assert ids(fact(), fact(row_id="r1", judgement="act")) == [
+        ("b71f675859e76edb6422e2a907f9254b", "b71f675859e76edb6422e2a907f9254b"),
+        ("329c745800cc064b8f3e854cbe521aa7", "93c87124208a2f34b7a4e891d23691a5"),
+    ]
 
 
 def fact(**more) -> dict:
@@ -230,18 +240,21 @@ def test_a_corrected_file_replaces_what_it_said(tmp_path):
     assert said(store) == [("p", "y"), ("q", "x")] and account(store) == (2, 2, 0, 0, 0, 2)
 
 
-def test_another_reading_of_the_same_file_stands_beside_the_old_one(tmp_path):
-    class Second(TaggedReader):
-        version: ClassVar[int] = 2
+class SecondReader(TaggedReader):
+    """The same format after somebody found that it had been read wrongly."""
 
-    options = files(tmp_path / "f", a=rows_of(vote()))
-    one = ingest(tmp_path / "store", [options])
-    before = labels(one)
-    (tmp_path / "f" / "a.pickle").write_bytes(pickle.dumps(rows_of(vote())))
-    again = options.model_copy(update={"reader": TaggedReader(), "name": "renamed"})
+    version: ClassVar[int] = 2
+
+
+def test_another_reading_of_the_same_file_takes_the_place_of_the_old_one(tmp_path):
+    options = files(tmp_path / "f", a=rows_of(vote(), vote()))
+    before = labels(ingest(tmp_path / "store", [options]))
+    again = options.model_copy(update={"reader": SecondReader()})
     store = ingest(tmp_path / "store", [again])
-    assert [name for *_, name in labels(store)] != [name for *_, name in before] and len(labels(store)) == 1
-    assert Second().fingerprint() != TaggedReader().fingerprint()
+    # The questions are the same, so are their ids; the facts are others.
+    assert labels(store) == before and account(store) == (2, 2, 0, 0, 0, 2)
+    assert store.rows("annotations") == 4
+    assert len({row["fingerprint"] for row in pinned(store).table("annotations").to_pylist()}) == 1
 
 
 def test_one_row_may_give_many_pairs_in_many_shards(tmp_path):
