@@ -76,8 +76,9 @@ def _csv(rows: pa.RecordBatchReader) -> Iterator[str]:
 
 def _csv_line(values: list[Any]) -> str:
     out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow(values)
-    return out.getvalue()
+    # Only characters of the line terminator make the writer quote a field.
+    csv.writer(out, lineterminator="\r\n").writerow(values)
+    return out.getvalue().removesuffix("\r\n")
 
 
 def _json(rows: pa.RecordBatchReader) -> Iterator[str]:

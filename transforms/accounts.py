@@ -21,7 +21,7 @@ from prefcurate.transforms.store.snapshot import Snapshot
 _USED = """
     WITH standing AS (
         SELECT comparison_id, source, file, number, intake_id, facts FROM occurrences
-        QUALIFY row_number() OVER (PARTITION BY occurrence_id ORDER BY file, number, intake_id) = 1
+        QUALIFY row_number() OVER (PARTITION BY prompt_id, occurrence_id ORDER BY file, number, intake_id) = 1
     )
     SELECT intake_id, number FROM standing
     QUALIFY facts > 0

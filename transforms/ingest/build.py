@@ -16,7 +16,7 @@ from prefcurate.transforms.store.files import filesystem
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
-_KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "comparison_id"]
+_KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "prompt_id"]
 
 
 def build_shard(snapshot: Snapshot, shard: int, slices: Sequence[Slice], active: Iterable[str]) -> Iterator[Part]:
@@ -51,7 +51,7 @@ def staged_rows(slices: Sequence[Slice]) -> ds.Dataset:
     return ds.FileSystemDataset(fragments, fragments[0].physical_schema, ds.ParquetFileFormat())
 
 
-def occurrence_ids(keys: pa.Table, known: dict[tuple[str, str], set[int]]) -> pa.Table:
+def occurrence_ids(keys: pa.Table, known: dict[tuple[str, ...], set[int]]) -> pa.Table:
     """The repeat number and the occurrence id of every staged pair.
 
     A row with an id of its own (`row_id`) is known by it: rows of different files with the same id are one occurrence.
@@ -60,18 +60,18 @@ def occurrence_ids(keys: pa.Table, known: dict[tuple[str, str], set[int]]) -> pa
 
     Args:
         keys: staged pairs in source, file, row order.
-        known: repeats that active files of earlier runs already have, by (source, row hash).
+        known: repeats that active files of earlier runs already have, by (source, row hash, prompt).
     """
     taken = defaultdict(set, {key: set(numbers) for key, numbers in known.items()})
-    variants: dict[tuple[str, str, str], set[str]] = defaultdict(set)
+    variants: dict[tuple[str, ...], set[str]] = defaultdict(set)
     rows = keys.to_pylist()
     for row in rows:
         if row["row_id"] is not None:
-            variants[row["intake_id"], row["source"], row["row_id"]].add(row["row_hash"])
-    numbered: dict[tuple[str, int], int] = {}
+            variants[_named(row)].add(row["row_hash"])
+    numbered: dict[tuple[str, int, str], int] = {}
     repeats, ids = [], []
     for row in rows:
-        place = (row["intake_id"], row["number"])
+        place = (row["intake_id"], row["number"], row["prompt_id"])
         if place not in numbered:
             numbered[place] = _repeat(row, variants, taken)
         repeats.append(numbered[place])
@@ -84,24 +84,29 @@ def occurrence_ids(keys: pa.Table, known: dict[tuple[str, str], set[int]]) -> pa
     )
 
 
+def _named(row: dict[str, Any]) -> tuple[str, ...]:
+    # Shards know nothing of each other: rows are numbered within a prompt.
+    return row["intake_id"], row["source"], row["row_id"], row["prompt_id"]
+
+
 def _repeat(
-    row: dict[str, Any], variants: dict[tuple[str, str, str], set[str]], taken: dict[tuple[str, str], set[int]]
+    row: dict[str, Any], variants: dict[tuple[str, ...], set[str]], taken: dict[tuple[str, ...], set[int]]
 ) -> int:
     if row["row_id"] is not None:
-        return sorted(variants[row["intake_id"], row["source"], row["row_id"]]).index(row["row_hash"])
-    used = taken[row["source"], row["row_hash"]]
+        return sorted(variants[_named(row)]).index(row["row_hash"])
+    used = taken[row["source"], row["row_hash"], row["prompt_id"]]
     number = next(n for n in range(len(used) + 1) if n not in used)
     used.add(number)
     return number
 
 
-def _known_occurrences(snapshot: Snapshot, shard: int, active: Iterable[str]) -> dict[tuple[str, str], set[int]]:
-    columns = ["source", "row_hash", "row_id", "repeat", "intake_id"]
+def _known_occurrences(snapshot: Snapshot, shard: int, active: Iterable[str]) -> dict[tuple[str, ...], set[int]]:
+    columns = ["source", "row_hash", "row_id", "prompt_id", "repeat", "intake_id"]
     dataset = snapshot.store.dataset("occurrences", snapshot.version("occurrences"), shard)
     wanted = ds.field("intake_id").isin(pa.array(list(active), pa.string())) & ds.field("row_id").is_null()
-    known: dict[tuple[str, str], set[int]] = defaultdict(set)
+    known: dict[tuple[str, ...], set[int]] = defaultdict(set)
     for row in dataset.to_table(columns=columns, filter=wanted).to_pylist():
-        known[row["source"], row["row_hash"]].add(row["repeat"])
+        known[row["source"], row["row_hash"], row["prompt_id"]].add(row["repeat"])
     return known
 
 

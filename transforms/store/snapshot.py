@@ -14,7 +14,7 @@ from prefcurate.transforms.store.store import Store
 _ACTIVE = "SELECT * FROM all_occurrences WHERE intake_id IN (SELECT id FROM active_intakes)"
 _STANDING = (
     "SELECT occurrence_id, fingerprint, row_hash FROM occurrences "
-    "QUALIFY row_number() OVER (PARTITION BY occurrence_id ORDER BY file, number, intake_id) = 1"
+    "QUALIFY row_number() OVER (PARTITION BY prompt_id, occurrence_id ORDER BY file, number, intake_id) = 1"
 )
 _SAID = f"(occurrence_id, fingerprint, row_hash) IN ({_STANDING})"
 _OURS = "fingerprint IN (SELECT id FROM active_fingerprints)"
