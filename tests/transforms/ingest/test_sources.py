@@ -183,6 +183,17 @@ def test_a_folder_that_is_listed_itself_still_says_who_rated(tmp_path):
     assert ids(prd(tmp_path / "copy" / "ratings-human"))[name] == one
 
 
+def test_a_folder_says_which_files_are_answers(tmp_path):
+    pairs = write(tmp_path / "gpt-4_pair.jsonl", b"{}\n")
+    known = []
+    for folder in ("model_answer", "stray"):
+        answers = write(tmp_path / folder / "m.jsonl", b'{"question_id": 1}\n')
+        path = (str(pairs), str(answers.parent))
+        known.append(ids(SourceOptions.model_validate({"name": "m", "format": "fastchat", "path": path})))
+    assert known[0].keys() == known[1].keys() == {"gpt-4_pair.jsonl", "m.jsonl"}
+    assert not set(known[0].values()) & set(known[1].values())
+
+
 def test_a_file_that_is_joined_into_others_is_part_of_what_they_are(tmp_path):
     rated = write(tmp_path / "ratings-human" / PRD.format("human"), b"{}\n")
     answers = write(tmp_path / "generations" / "answer_bard.jsonl", b'{"text": "one"}\n')
