@@ -107,7 +107,8 @@ _FATES = """
     labelled AS (
         SELECT *,
             CASE WHEN label_source <> 'people' THEN CASE WHEN label IN ('a', 'b') THEN label END
-                WHEN people_a > people_b THEN 'a' WHEN people_b > people_a THEN 'b' END AS chosen,
+                WHEN people_a > greatest(people_b, people - people_a - people_b) THEN 'a'
+                WHEN people_b > greatest(people_a, people - people_a - people_b) THEN 'b' END AS chosen,
             CASE WHEN label_source = 'override' THEN CASE label WHEN 'a' THEN 1 ELSE 0 END
                 WHEN label_source = 'people' THEN (people_a + (people - people_a - people_b) / 2) / people
                 ELSE p_a + p_tie / 2 END AS p_first
@@ -142,8 +143,8 @@ _FATES = """
 def fates(facts: pa.Table) -> pa.Table:
     """The fate of every pair, from what is known about it (`FACTS` to `FATES`).
 
-    Held-out pairs carry the label that most people gave, with the share of people who gave it (a tie is half a vote), where
-    there are people; all others the label and probability of consensus. An override stands above both, and is certain
+    Held-out pairs carry the label that most people gave (neither where that is a tie), with the share of people who gave it (a
+    tie is half a vote), where there are people; all others the label and probability of consensus. An override stands above both, and is certain
     (consensus keeps its own probabilities beside it).
     A pair with p_chosen below one half keeps a label that consensus doubts.
     """

@@ -64,6 +64,7 @@ def fate(**changed) -> dict:
         ({"benchmark": "b", **HELD_OUT}, None),
         ({**HELD_OUT, "people": 2, "people_a": 1, "people_b": 1}, "people_draw"),
         ({**HELD_OUT, "people": 3}, "people_draw"),
+        ({**HELD_OUT, "people": 4, "people_a": 1}, "people_draw"),
         ({"people": 2, "people_b": 2}, None),
         # An override needs no consensus to have been sure, and drops what it drops.
         ({"why": "override by eve", "decision": "drop"}, "dropped"),
