@@ -16,6 +16,9 @@ test: $(VENV)/.ready-dev check
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	mkdir -p build/typecheck/prefcurate
+	ln -sfn ../../../schemas ../../../transforms ../../../pipelines build/typecheck/prefcurate
+	MYPYPATH=build/typecheck $(BIN)/mypy -p prefcurate
 
 $(VENV)/.ready: setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

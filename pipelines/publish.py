@@ -31,7 +31,8 @@ def resolved(config: Config) -> dict[str, Any]:
         told["reader"] = {"format": source.reader.format, **told["reader"]}
     for named in ("sources", "benchmarks", "annotators"):
         dumped[named] = sorted(dumped[named], key=lambda item: str(item["name"]))
-    return _without_secrets(dumped)
+    shown: dict[str, Any] = _without_secrets(dumped)
+    return shown
 
 
 def _without_secrets(value: Any) -> Any:

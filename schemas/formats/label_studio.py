@@ -192,4 +192,4 @@ def _part(value: Any) -> Part:
     told = object_of(value, "a part of a message")
     if not set(told) <= {"type", "text", "uri", "sha256", "json"} or not all(isinstance(v, str) for v in told.values()):
         raise RowError("bad comparison", f"a part of a message has the keys {sorted(map(str, told))}")
-    return Part(**{"type": "text", **told})  # type: ignore[arg-type]
+    return Part(**{"type": "text", **told})

@@ -232,7 +232,7 @@ def _rows_of_object(row: JsonRow) -> Iterator[JsonRow]:
 def _list_inside(value: Any) -> list[Any] | None:
     if not isinstance(value, dict):
         return None
-    lists = {key: item for key, item in value.items() if _is_rows(item)}
+    lists: dict[str, list[Any]] = {key: item for key, item in value.items() if _is_rows(item)}
     named = [key for key in LIST_KEYS if key in lists]
     if named:
         return lists[named[0]]

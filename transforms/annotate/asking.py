@@ -64,7 +64,8 @@ def ask_unit(annotator: AskedAnnotator, work: Work, context: StageContext, lanes
 def _spent_before(site: Site) -> float:
     mine = [p.part for p in pending_parts(site.store, site.stage, "calls", site.shard) if p.unit == site.unit]
     rows = rows_of(mine, ["call_id", "price_usd"]).to_pylist()
-    return sum({row["call_id"]: row["price_usd"] for row in rows}.values())
+    paid: dict[str, float] = {row["call_id"]: row["price_usd"] for row in rows}
+    return sum(paid.values())
 
 
 def _known_calls(snapshot: Snapshot, site: Site) -> set[str]:

@@ -239,7 +239,7 @@ def _wait(state: "tenacity.RetryCallState", request: Request) -> float:
     error = state.outcome.exception() if state.outcome else None
     if isinstance(error, _TryAgain) and error.wait is not None:
         return error.wait
-    longest = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1))
+    longest: float = min(LONGEST_WAIT, FIRST_WAIT * 2 ** (state.attempt_number - 1))
     # Spread, so that a crowd that was refused together does not come back together.
     return longest * (0.5 + 0.5 * unit_interval(state.attempt_number, request.key, "back-off"))
 

@@ -173,7 +173,8 @@ class Maker:
 
     def _pending(self, table: str, columns: list[str]) -> list[dict[str, Any]]:
         parts = [p.part for p in pending_parts(self.site.store, self.site.stage, table, self.shard)]
-        return rows_of(parts, columns).to_pylist()
+        rows: list[dict[str, Any]] = rows_of(parts, columns).to_pylist()
+        return rows
 
     def _known_calls(self) -> set[str]:
         with self.snapshot.connect(["calls"], self.shard) as connection:

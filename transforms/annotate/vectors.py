@@ -97,4 +97,5 @@ def _matrix(column: pa.ChunkedArray, rows: int) -> Float32s:
     if not rows:
         return np.zeros((0, 1), np.float32)
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(rows, -1).astype(np.float32)
+    matrix: Float32s = flat.reshape(rows, -1).astype(np.float32)
+    return matrix

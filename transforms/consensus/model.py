@@ -159,7 +159,8 @@ def probabilities(total: Floats, slope: Floats, tie_share: float) -> Floats:
     scaled = total * slope[:, None] + prior
     weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     # Added in this order, exchanging a and b changes no bit.
-    return np.round(weights / ((weights[:, [0]] + weights[:, [1]]) + weights[:, [2]]), _DIGITS)
+    shares: Floats = weights / ((weights[:, [0]] + weights[:, [1]]) + weights[:, [2]])
+    return shares.round(_DIGITS)
 
 
 def posterior(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, low_for: Ints | None = None) -> Floats:

@@ -110,7 +110,8 @@ def _weights(acts: Acts) -> Floats:
 def no_better_than_chance(gold: Counts, policy: Policy) -> Bools:
     """Voices that gold has shown to be right no more often than a coin."""
     decided, right = gold.decided.sum(axis=1), gold.right.sum(axis=1)
-    return (decided >= policy.measured_acts) & (right <= 0.5 * decided)
+    shown: Bools = (decided >= policy.measured_acts) & (right <= 0.5 * decided)
+    return shown
 
 
 def believed(gold: Counts, soft: Counts, voices: Voices, policy: Policy) -> Reliability:

@@ -127,7 +127,7 @@ def _annotators(names: pa.Table) -> tuple[Ints, list[tuple[str, str, str]]]:
     order = sorted(range(len(who)), key=lambda i: who[i])
     rank = np.empty(len(who), np.int64)
     rank[order] = np.arange(len(who))
-    return rank[inverse.reshape(-1)], [who[i] for i in order]  # type: ignore[misc]
+    return rank[inverse.reshape(-1)], [who[i] for i in order]
 
 
 def majority(pair: Ints, label: Ints, pairs: int) -> Ints:

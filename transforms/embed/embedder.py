@@ -81,7 +81,8 @@ class Embedder:
 def rounded(vectors: NDArray[np.float32]) -> Vectors:
     """Vectors scaled to length 1 and rounded as float16 would, kept as float32: half the entropy, and it packs well."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.maximum(lengths, 1e-12)).astype(np.float16).astype(np.float32)
+    unit: Vectors = (vectors / np.maximum(lengths, 1e-12)).astype(np.float16).astype(np.float32)
+    return unit
 
 
 def padded(length: int) -> int:

@@ -120,7 +120,8 @@ def _scores(pairs: Sequence[Audited], labels: Sequence[str | None]) -> Floats:
     """1 for the same, 0 for the opposite, one half where one of the two is a tie and the other is not."""
     gold = np.array([_SIDES[pair.gold] for pair in pairs])
     said = np.array([_SIDES[str(label)] for label in labels])
-    return 1.0 - np.abs(gold - said) / 2
+    scores: Floats = 1.0 - np.abs(gold - said) / 2
+    return scores
 
 
 def _clusters(pairs: Sequence[Audited]) -> NDArray[np.int64]:

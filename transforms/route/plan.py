@@ -58,7 +58,8 @@ def expected_gain(probabilities: Floats, accuracy: float) -> Floats:
     says_a = np.stack([p_a * accuracy, p_b * (1 - accuracy), p_tie / 2])
     says_b = np.stack([p_a * (1 - accuracy), p_b * accuracy, p_tie / 2])
     after = says_a.max(axis=0) + says_b.max(axis=0)
-    return np.round(np.maximum(0.0, after - probabilities.max(axis=1)), _DIGITS)
+    growth: NDArray[np.float64] = np.maximum(0.0, after - probabilities.max(axis=1))
+    return growth.round(_DIGITS)
 
 
 def best_candidates(

@@ -129,10 +129,11 @@ def _people_accuracy(annotators: Sequence[Mapping[str, Any]], options: RouteOpti
     measured = [
         a for a in annotators if a["kind"] == "person" and a["accuracy"] is not None and a["status"] != "excluded"
     ]
-    n = sum(a["n_gold"] for a in measured)
+    n: int = sum(a["n_gold"] for a in measured)
     if n < _MEASURED:
         return options.person_accuracy
-    return min(0.99, max(0.5, sum(a["accuracy"] * a["n_gold"] for a in measured) / n))
+    right: float = sum(a["accuracy"] * a["n_gold"] for a in measured)
+    return min(0.99, max(0.5, right / n))
 
 
 def _judges(annotators: Sequence[Mapping[str, Any]], options: RouteOptions) -> Iterator[Asked]:

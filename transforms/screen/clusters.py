@@ -72,7 +72,7 @@ def _roots(count: int, first: NDArray[np.int64], second: NDArray[np.int64]) -> N
     if not count:
         return np.empty(0, np.int64)
     graph = coo_array((np.ones(len(first), np.int8), (first, second)), shape=(count, count))
-    _, component = connected_components(graph, directed=False)
+    component: NDArray[np.int32] = connected_components(graph, directed=False)[1]
     smallest = np.full(component.max() + 1, count, np.int64)
     np.minimum.at(smallest, component, np.arange(count))
     return smallest[component]

@@ -92,4 +92,5 @@ def _bands(of: NDArray[np.uint32], shingles: NDArray[np.int64]) -> NDArray[np.ui
 
 def _records(hashes: NDArray[np.uint64], of: Nodes) -> Records:
     found = records(hashes, of)
-    return found[found[:, 0] != 0]
+    shared: Records = found[found[:, 0] != 0]
+    return shared
