@@ -183,14 +183,15 @@ def main() -> None:
     """The console script: errors that a person can mend end in one message and the right exit status."""
     # Beam's chatter stays out of the way: what goes wrong is said once, here.
     logging.basicConfig(level=logging.CRITICAL)
-    status = _status()
+    status = status_of_command()
     sys.stdout.flush()
     sys.stderr.flush()
     # A loaded model keeps DuckDB's types alive, which prints pages about leaks when the interpreter is taken apart.
     os._exit(status)
 
 
-def _status() -> int:
+def status_of_command() -> int:
+    """Runs the command line that the process was started with; errors that a person can mend are told and give a status."""
     try:
         app()
     except SystemExit as end:
