@@ -150,7 +150,7 @@ def _digest(intake: Intake, file: SourceFile) -> str:
     if known is not None:
         return known
     with opened(file.uri) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @contextmanager

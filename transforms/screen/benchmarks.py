@@ -88,7 +88,7 @@ def benchmark_digest(options: BenchmarkOptions) -> str:
     """
     try:
         with opened(options.path) as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()  # type: ignore[arg-type]
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise BenchmarkError(f"benchmark {options.name!r}: cannot read {options.path}: {error}") from error
 

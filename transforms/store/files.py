@@ -5,9 +5,9 @@ import posixpath
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO
 
 import fsspec
 from fsspec import AbstractFileSystem
@@ -65,7 +65,7 @@ def remove(uri: str) -> None:
 
 
 @contextmanager
-def opened(uri: str) -> Iterator[IO[bytes]]:
+def opened(uri: str) -> Iterator[BufferedIOBase]:
     """A file opened for reading bytes."""
     fs, path = filesystem(uri)
     with fs.open(path, "rb") as stream:
