@@ -10,6 +10,10 @@ class SpokenError(Exception):
     """Of the command that ends with it."""
 
 
+class MissingExtra(SpokenError):
+    """A package that an extra of ours brings is not installed here, or not in a version that fits."""
+
+
 class WrongSetting(SpokenError):
     """The configuration or the command line is wrong; nothing was paid."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from prefcurate.schemas.canonical import unit_interval
 
@@ -220,9 +221,5 @@ def feature_scale(features: Floats) -> Floats:
 @contextlib.contextmanager
 def single_thread() -> Iterator[None]:
     """One thread for BLAS: the order of additions, and so the last bits, would else depend on the machine's load."""
-    try:
-        from threadpoolctl import threadpool_limits
-    except ImportError as error:
-        raise ImportError("reward heads need threadpoolctl: pip install 'prefcurate[consensus]'") from error
     with threadpool_limits(limits=1):
         yield

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from prefcurate.schemas.canonical import unit_interval
+from prefcurate.schemas.errors import MissingExtra
 from prefcurate.transforms.annotate.chat import Asked, Call, ChatOptions, Message, Reply, Request, Unasked, token_bound
 from prefcurate.transforms.annotate.wire import (
     DETAIL_CHARACTERS,
@@ -250,6 +251,6 @@ def _library(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise RuntimeError(
+        raise MissingExtra(
             f"asking a chat endpoint needs the package {name}: pip install 'prefcurate[judge]'"
         ) from error

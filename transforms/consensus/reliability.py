@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prefcurate.schemas.errors import MissingExtra
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.options import Policy
 from prefcurate.transforms.consensus.votes import FOLDS, NO_LABEL, Bools, Floats, Ints
 
-MISSING_EXTRA = "the consensus stage needs crowd-kit: pip install 'prefcurate[consensus]'"
+_MISSING = "the consensus stage needs crowd-kit: pip install 'prefcurate[consensus]'"
 _SOFT_ACT = 0.5
 _SOFT_CAP_WITH_GOLD = 20.0
 _CELL_ACTS = 20.0
@@ -162,7 +163,7 @@ def skene_counts(acts: Acts, voices: int, pairs: int) -> Counts:
     mirrored, which makes the matrices symmetric. An act is never measured by itself.
 
     Raises:
-        ModuleNotFoundError: crowd-kit is not installed.
+        MissingExtra: crowd-kit is not installed.
     """
     voters = np.bincount(acts.pair, minlength=pairs)
     acts = acts.keep(voters[acts.pair] > 1)
@@ -190,7 +191,7 @@ def _dawid_skene(acts: Acts, voices: int) -> tuple[Floats, Floats]:
         import pandas as pd
         from crowdkit.aggregation import DawidSkene
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(MISSING_EXTRA) from error
+        raise MissingExtra(_MISSING) from error
     vote = acts.vote * _canonical_sign(acts)
     both = pd.DataFrame(
         {

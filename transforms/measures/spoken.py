@@ -4,6 +4,8 @@ import re
 from functools import cache
 from typing import Any
 
+from prefcurate.schemas.errors import MissingExtra
+
 _OWN_SCRIPT: dict[str, str] = {
     "ar": "\u0600-\u06ff", "bn": "\u0980-\u09ff", "el": "\u0370-\u03ff", "fa": "\u0600-\u06ff", "gu": "\u0a80-\u0aff",
     "he": "\u0590-\u05ff", "hi": "\u0900-\u097f", "hy": "\u0530-\u058f", "ja": "\u3040-\u30ff\u4e00-\u9fff",
@@ -29,7 +31,7 @@ def speaks(text: str, language: str) -> bool:
     """Whether a text is in a language (ISO 639-1, or langdetect's own code such as ``zh-cn``).
 
     Raises:
-        ImportError: the script does not tell and langdetect (extra ``screen``) is not installed.
+        MissingExtra: the script does not tell and langdetect (extra ``checks``) is not installed.
     """
     code = language.lower().split("-")[0]
     if code in _OWN_SCRIPT:
@@ -55,7 +57,7 @@ def _langdetect() -> tuple[Any, Any]:
     try:
         import langdetect
     except ImportError as error:
-        raise ImportError("telling languages apart needs langdetect: pip install 'prefcurate[screen]'") from error
+        raise MissingExtra("telling languages apart needs langdetect: pip install 'prefcurate[checks]'") from error
     # langdetect draws at random; with a seed the same text gets the same answer.
     langdetect.DetectorFactory.seed = 0
     return langdetect.detect, langdetect.LangDetectException

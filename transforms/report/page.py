@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from importlib import resources
 from typing import Any
 
+from prefcurate.schemas.errors import MissingExtra
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.report import words
 from prefcurate.transforms.report.examples import Example
 from prefcurate.transforms.report.findings import Agreement, Findings, Longer, Spent
 
-MISSING_EXTRA = "the report stage needs plotly and jinja2: pip install 'prefcurate[report]'"
+_MISSING = "the report stage needs plotly and jinja2: pip install 'prefcurate[report]'"
 
 
 def render_page(findings: Findings, examples: Sequence[Example]) -> str:
     """The page; equal figures and examples give equal bytes.
 
     Raises:
-        ModuleNotFoundError: plotly or jinja2 is not installed.
+        MissingExtra: plotly or jinja2 is not installed.
     """
     try:
         from jinja2 import Environment, StrictUndefined
@@ -26,7 +27,7 @@ def render_page(findings: Findings, examples: Sequence[Example]) -> str:
 
         from prefcurate.transforms.report import charts
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(MISSING_EXTRA) from error
+        raise MissingExtra(_MISSING) from error
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     filters = {"percent": words.percent, "points": words.points, "interval": words.interval, "says": words.says}
     environment.filters.update(filters | {"thousands": lambda number: f"{number:,}", "usd": lambda usd: f"${usd:,.2f}"})

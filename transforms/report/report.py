@@ -69,7 +69,7 @@ def write_report(shards: Sequence[ShardFigures], snapshot: Snapshot, gold: GoldO
     """Writes the page and its figures, and gives the parts of the views.
 
     Raises:
-        ModuleNotFoundError: plotly or jinja2 is not installed.
+        MissingExtra: plotly or jinja2 is not installed.
     """
     from prefcurate.transforms.report.page import render_page
 

@@ -7,6 +7,7 @@ signatures are rensa's R-MinHash (Dahlgaard, Knudsen and Thorup 2017, "Fast simi
 import numpy as np
 from numpy.typing import NDArray
 
+from prefcurate.schemas.errors import MissingExtra
 from prefcurate.transforms.screen.shingles import ShingleSets, mixed
 
 Signatures = NDArray[np.uint32]
@@ -24,14 +25,14 @@ def signatures(sets: ShingleSets) -> Signatures:
     """A signature for each set of shingles; a row depends on its set alone, not on its neighbours or its order.
 
     Raises:
-        ImportError: the extra `screen` is not installed.
+        MissingExtra: the extra `screen` is not installed.
     """
     try:
         from rensa import RMinHash
     except ImportError as error:
-        raise ImportError("near duplicates need rensa: pip install 'prefcurate[screen]'") from error
+        raise MissingExtra("near duplicates need rensa: pip install 'prefcurate[screen]'") from error
     if RMinHash.ALGORITHM_VERSION != _ALGORITHM:
-        raise ImportError(
+        raise MissingExtra(
             f"this rensa makes signatures of version {RMinHash.ALGORITHM_VERSION}; install rensa>=0.5,<0.6"
         )
     ends = sets.ends.astype(np.uint64)
