@@ -70,6 +70,8 @@ def launch(stage: str, transform: beam.PTransform, options: PipelineOptions) -> 
     try:
         state = pipeline.run().wait_until_finish()
     except RuntimeError as error:
+        if _last_line(str(error)).startswith("KeyboardInterrupt"):
+            raise KeyboardInterrupt from error
         raise StageFailed(f"stage {stage}: {_last_line(str(error))}") from error
     if state is not None and state != "DONE":
         raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
