@@ -1,11 +1,13 @@
 """The configuration: one YAML file, validated as a whole before anything runs."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationError, field_validator, model_validator
 
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.errors import WrongSetting
@@ -54,6 +56,7 @@ class Config(Options):
     consensus: ConsensusOptions = ConsensusOptions()
     route: RouteOptions = RouteOptions()
     publish: PublishOptions = PublishOptions()
+    _folder: str = PrivateAttr(".")
 
     @field_validator("shards")
     @classmethod
@@ -158,19 +161,34 @@ def _absolute_paths(config: Config, folder: str) -> Config:
     def resolved(path: str) -> str:
         return path if "://" in path else absolute(str(Path(folder) / Path(path).expanduser()))
 
+    found = _with_paths(config, resolved).model_copy(update={"store": resolved(config.store)})
+    found._folder = folder
+    return found
+
+
+def as_written(config: Config) -> Config:
+    """The configuration with paths below its file's folder relative to it: the same on every machine."""
+    folder = absolute(config._folder)
+
+    def shortened(path: str) -> str:
+        return os.path.relpath(path, folder) if Path(path).is_relative_to(Path(folder).parent) else path
+
+    return _with_paths(config, shortened)
+
+
+def _with_paths(config: Config, change: Callable[[str], str]) -> Config:
     def source(options: SourceOptions) -> SourceOptions:
         def file(path: str) -> str:
             # What has no files may still lie in a folder: `./saved` is one, `org/name` is a name.
-            return resolved(path) if options.reader.has_files or path.startswith((".", "~", "/")) else path
+            return change(path) if options.reader.has_files or path.startswith((".", "~", "/")) else path
 
         path = file(options.path) if isinstance(options.path, str) else tuple(map(file, options.path))
         return options.model_copy(update={"path": path})
 
     return config.model_copy(
         update={
-            "store": resolved(config.store),
             "sources": tuple(map(source, config.sources)),
-            "benchmarks": tuple(b.model_copy(update={"path": resolved(b.path)}) for b in config.benchmarks),
-            "overrides": None if config.overrides is None else resolved(config.overrides),
+            "benchmarks": tuple(b.model_copy(update={"path": change(b.path)}) for b in config.benchmarks),
+            "overrides": None if config.overrides is None else change(config.overrides),
         }
     )

@@ -9,7 +9,7 @@ import json
 import re
 from typing import Any
 
-from prefcurate.pipelines.config import Config
+from prefcurate.pipelines.config import Config, as_written
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.publish.publish import READS, WRITES, Publish
 
@@ -26,8 +26,9 @@ def resolved(config: Config) -> dict[str, Any]:
 
     Keys belong in environment variables; should one stand in the YAML or in an address all the same, it is left out.
     """
-    dumped = config.model_dump(mode="json", serialize_as_any=True, exclude={"store"})
+    dumped = as_written(config).model_dump(mode="json", serialize_as_any=True, exclude={"store"})
     for source, told in zip(config.sources, dumped["sources"], strict=True):
+        told["path"] = sorted(told["path"]) if isinstance(told["path"], list) else told["path"]
         told["reader"] = {"format": source.reader.format, **told["reader"]}
     for named in ("sources", "benchmarks", "annotators"):
         dumped[named] = sorted(dumped[named], key=lambda item: str(item["name"]))
