@@ -17,14 +17,14 @@ CORE = [
     "apache-beam>=2.70,<3",
     "pyarrow>=18,<27",
     "duckdb>=2,<3",
-    "deltalake>=1.6,<2",
+    "deltalake>=1.6.4,<2",
     "fsspec>=2024.6",
     "numpy>=1.26,<3",
     "scipy>=1.13,<2",
     "threadpoolctl>=3,<4",
-    "pydantic>=2.9,<3",
+    "pydantic>=2.10,<3",
     "PyYAML>=6,<7",
-    "typer>=0.15,<1",
+    "typer>=0.16,<1",
     "rich>=13.7,<16",
 ]
 EXTRAS = {
@@ -66,10 +66,7 @@ setup(
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={f"prefcurate.{room}": room for room in ROOMS},
-    package_data={
-        package: ["py.typed", "*.md", "*.txt", "*.j2", "*.html", "*.css", "*.json", "*.yaml", "prompts/*.md"]
-        for package in PACKAGES
-    },
+    package_data={package: ["py.typed", "*.j2", "prompts/*.md"] for package in PACKAGES},
     install_requires=CORE,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["prefcurate = prefcurate.pipelines.cli:main"]},
