@@ -33,6 +33,10 @@ class LabelSpec(Rule):
             return {**given, "path": "."}
         return {"path": given} if isinstance(given, str) else given
 
+    def specs(self) -> list[FieldSpec]:
+        """Every field that it names; `each` itself, whose path starts at the row, is none of them."""
+        return [spec for spec in super().specs() if spec is not self.each]
+
 
 class RatingSpec(About):
     """One score of one response: `{of: a, path: score_a, attribute: {constant: helpfulness}, scale: [1, 5]}`."""

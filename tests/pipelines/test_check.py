@@ -124,6 +124,14 @@ def test_an_optional_field_that_is_nowhere_is_a_note(tmp_path):
     assert "note: annotator: field 'who' is not in the row" in render(report)
 
 
+def test_a_list_of_opinions_that_is_there_is_no_note(tmp_path):
+    write(tmp_path / "x.jsonl", [row | {"votes": [{"v": row["v"]}]} for row in rows(3)])
+    each = {"each": "votes", "path": "v", "values": VALUES}
+    report = run(tmp_path, {"name": "votes", "path": "x.jsonl", "fields": FIELDS | {"label": each}})
+    assert report.ok
+    assert "'votes' is not in the row" not in render(report)
+
+
 def test_no_file_and_no_row(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     report = run(tmp_path, source("gone", "nowhere/*.csv"), source("empty", "empty.jsonl"))

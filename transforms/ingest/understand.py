@@ -176,7 +176,16 @@ class Understanding:
             first_shown = (label.order is Order.FIRST_SHOWN_FIRST) == (label.verdict is Verdict.FIRST)
             self.shown["first_shown" if first_shown else "second_shown"] += 1
         self.votes.append(
-            Vote(comparison, self.source, annotation["annotator"], label.kind, label.attribute, annotation["label"])
+            Vote(
+                comparison_id=comparison,
+                source=self.source,
+                annotator=annotation["annotator"],
+                kind=label.kind,
+                attribute=label.attribute,
+                label=annotation["label"],
+                shown={"ab": "a", "ba": "b"}.get(annotation["order_shown"], ""),
+                swapped=label.order is Order.SECOND_SHOWN_FIRST,
+            )
         )
 
 

@@ -64,3 +64,24 @@ def test_what_is_not_suspicious(given):
 def test_the_order_of_votes_does_not_matter():
     given = [*votes("s", "x", "ab" * 20), *votes("s", "y", "ab" * 20), *votes("t", "bad", "ba" * 20, "llm_judge")]
     assert reversed_looking(given) == reversed_looking(given[::-1])
+
+
+def both_orders(first: str, second: str, people: str = "") -> list[Vote]:
+    """A judge's votes in both orders of the same rows, and people's; response a is the row's first."""
+    return [
+        *(Vote(str(i), "s", "llm_judge:s/j", "llm_judge", "overall", x, "a") for i, x in enumerate(first)),
+        *(Vote(str(i), "s", "llm_judge:s/j", "llm_judge", "overall", x, "b", True) for i, x in enumerate(second)),
+        *votes("s", "human", people),
+    ]
+
+
+@pytest.mark.parametrize("people", ["ab" * 20, ""])
+def test_a_file_in_shown_order_is_not_hidden_by_the_judges_other_order(people):
+    (suspect,) = reversed_looking(both_orders("ab" * 20, "ba" * 20, people))
+    assert suspect.who == "LLM judges of source 's' where the row's second response was shown first"
+    assert (suspect.agreed, suspect.n, suspect.chance) == (0, 40, 0.5)
+
+
+@pytest.mark.parametrize("people", ["a" * 40, "ab" * 20, ""])
+def test_a_judge_that_always_prefers_what_it_sees_first_is_not_reversed(people):
+    assert reversed_looking(both_orders("a" * 40, "b" * 40, people)) == []
