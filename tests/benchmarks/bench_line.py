@@ -1,11 +1,12 @@
 """Ten times the data through the whole line: time a row and memory of every stage, at two sizes.
 
-    python tests/benchmarks/bench_line.py [ROWS …] [--store FOLDER] [--stages ingest,embed,…] [--shards 4] [--profile]
+    python tests/benchmarks/bench_line.py [ROWS …] [--store FOLDER] [--stages ingest,embed,…] [--shards 4] [--no-model]
 
-Each stage runs as its users run it, `prefcurate run CONFIG --stages X` in a process of its own. Its seconds are less those
-of the same command right after, when the stage is up to date: start-up grows with nothing. Memory is the largest
-process's peak. `time` is how many times longer a row takes at the larger size (1 is flat, 10 is quadratic), `exponent` says
-the same for any two sizes (seconds grow like rows to this power), `memory` how many times larger the peak is.
+Each stage runs as its users run it, `prefcurate run CONFIG --stages X` in a process of its own. Seconds are of the CPU, which
+a neighbour on the machine hardly changes, less those of the same command right after, when the stage is up to date: start-up
+grows with nothing. Memory is the largest process's peak. `time` is how many times longer a row takes at the larger size (1 is
+flat, 10 is quadratic), `exponent` says the same for any two sizes (seconds grow like rows to this power), `memory` how many
+times larger the peak is.
 
 Comparisons are 2 to 3 KB of real sentences, their words shuffled by a seed so that texts are distinct, two pairs a prompt;
 2% are exact copies of another row and 2% near duplicates; five opinions a pair: three of named people (one to two
@@ -20,6 +21,7 @@ import random
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,8 +29,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import numpy as np
 import yaml
 
+from prefcurate.pipelines import cli
+from prefcurate.transforms.embed import stage as embed_stage
+from prefcurate.transforms.embed.embedder import rounded
 from tests.transforms.screen.real import DATA, answers, generations
 
 STAGES = ("ingest", "embed", "screen", "describe", "rubrics", "annotate", "consensus", "route", "publish", "report")
@@ -52,9 +58,10 @@ FIELDS = {
 
 @dataclass(frozen=True)
 class Measured:
-    """One run of the command."""
+    """One run of the command, or what a stage took of it."""
 
-    seconds: float
+    seconds: float  # of the CPU
+    wall: float
     peak: float  # MiB
 
 
@@ -147,41 +154,60 @@ def write_config(folder: Path, shards: int) -> Path:
     return path
 
 
-def run(config: Path, stage: str, profile: Path | None = None) -> Measured:
+class HashedVectors:
+    """Stands in for the model: vectors by a hash of the text. A CPU embeds some hundred texts a second."""
+
+    def encode(self, texts: Sequence[str]) -> np.ndarray:
+        """One vector of 384 numbers a text."""
+        seeds = (zlib.crc32(text.encode()) for text in texts)
+        found = [np.random.default_rng(seed).standard_normal(384) for seed in seeds]
+        return rounded(np.array(found, np.float32).reshape(-1, 384))
+
+
+def inside() -> None:
+    """The command in this process, without the model."""
+    sys.argv[0] = "prefcurate"
+    embed_stage.embedder_of = lambda options: HashedVectors()
+    os._exit(cli.status_of_command())
+
+
+def run(config: Path, stage: str, no_model: bool = False) -> Measured:
     """Runs one stage to its end.
 
     Raises:
         SystemExit: the command failed; what it printed lies beside the configuration.
     """
     command = [str(Path(sys.executable).with_name("prefcurate")), "run", str(config), "--stages", stage]
-    if profile is not None:
-        main = "import cProfile, sys; from prefcurate.pipelines.cli import status_of_command as f; "
-        main += f"sys.argv[0] = 'prefcurate'; cProfile.run('f()', {str(profile)!r})"
-        command = [sys.executable, "-c", main, *command[1:]]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+    if no_model:
+        command = [sys.executable, "-c", "from tests.benchmarks.bench_line import inside; inside()", *command[1:]]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": sys.path[0]}
     log = config.with_name(f"{stage}.log")
     start = time.perf_counter()
     with log.open("w") as stream:
         redirected = [(os.POSIX_SPAWN_DUP2, stream.fileno(), 1), (os.POSIX_SPAWN_DUP2, stream.fileno(), 2)]
         child = os.posix_spawn(command[0], command, environment, file_actions=redirected)
         _, status, usage = os.wait4(child, 0)
-    seconds = time.perf_counter() - start
+    wall = time.perf_counter() - start
     if status:
         raise SystemExit(f"stage {stage} failed, see {log}:\n{log.read_text()[-2000:]}")
-    return Measured(seconds, usage.ru_maxrss / 1024)
+    return Measured(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024)
 
 
-def measure(folder: Path, count: int, stages: Sequence[str], shards: int, profile: bool) -> dict[str, Measured]:
+def measure(folder: Path, count: int, given: argparse.Namespace) -> dict[str, Measured]:
     """Seconds beyond start-up, and memory, of each stage at one size; a store that is there already is gone on with."""
     if not (folder / "rows").exists():
         write_source(folder / "rows", count)
-    config = write_config(folder, shards)
+    config = write_config(folder, given.shards)
     found = {}
-    for stage in stages:
-        work = run(config, stage, folder / f"{stage}.profile" if profile else None)
+    for stage in given.stages:
+        work = run(config, stage, given.no_model and stage == "embed")
         again = run(config, stage)
-        found[stage] = Measured(max(0.01, work.seconds - again.seconds), work.peak)
-        print(f"  {count:>9,} rows  {stage:<9} {found[stage].seconds:8.1f} s {work.peak:8.0f} MiB", flush=True)
+        took = Measured(max(0.01, work.seconds - again.seconds), max(0.0, work.wall - again.wall), work.peak)
+        found[stage] = took
+        print(
+            f"  {count:>9,} rows  {stage:<9} {took.seconds:8.1f} s ({took.wall:.1f} by the clock) {took.peak:8.0f} MiB",
+            flush=True,
+        )
     return found
 
 
@@ -201,7 +227,8 @@ def table(found: dict[int, dict[str, Measured]], stages: Sequence[str]) -> Itera
 
 
 def _total(stages: dict[str, Measured]) -> Measured:
-    return Measured(sum(m.seconds for m in stages.values()), max(m.peak for m in stages.values()))
+    found = stages.values()
+    return Measured(sum(m.seconds for m in found), sum(m.wall for m in found), max(m.peak for m in found))
 
 
 def main() -> None:
@@ -209,17 +236,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("sizes", type=int, nargs="*", default=[2_000, 20_000])
     parser.add_argument("--store", type=Path, help="keeps rows, stores and logs here; a temporary folder by default")
-    parser.add_argument("--stages", default=",".join(STAGES))
+    parser.add_argument("--stages", type=lambda text: text.split(","), default=STAGES)
     parser.add_argument("--shards", type=int, default=4)
-    parser.add_argument("--profile", action="store_true", help="a cProfile of each stage beside its store; slower")
+    parser.add_argument("--no-model", action="store_true", help="embed without the model: its vectors are hashes")
     given = parser.parse_args()
-    stages = given.stages.split(",")
     with tempfile.TemporaryDirectory() as temporary:
         root = given.store or Path(temporary)
-        found = {
-            size: measure(root / str(size), size, stages, given.shards, given.profile) for size in sorted(given.sizes)
-        }
-    print("\n".join(table(found, stages)))
+        found = {size: measure(root / str(size), size, given) for size in sorted(given.sizes)}
+    print("\n".join(table(found, given.stages)))
 
 
 if __name__ == "__main__":
