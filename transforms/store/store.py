@@ -150,13 +150,32 @@ class Store:
         newest = self.delta(table)
         if newest.transaction_version(transaction) is not None:
             return newest.version()
-        delta = self.delta(table, base)
+        actions = self._actions(table, parts, base, replace)
+        if not actions:
+            if replace and newest.version() != base:
+                raise self._conflict(table, base)
+            return base
+        schema = TABLES[table].schema.append(pa.field("shard", pa.int32()))
+        properties = CommitProperties(
+            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
+        )
+        try:
+            self.delta(table, base).create_write_transaction(
+                actions, "append", Schema.from_arrow(schema), ["shard"], commit_properties=properties
+            )
+        except CommitFailedError as error:
+            raise self._conflict(table, base) from error
+        # The object that wrote still says the version that it was opened at.
+        return base + 1
+
+    def _actions(self, table: str, parts: Sequence[Part], base: int, replace: bool) -> list[AddAction | RemoveAction]:
+        """What turns version `base` into the one with the parts."""
         present = {path for _, path in self.files(table, base)}
         wanted = {part.path: part for part in sorted(parts)}
-        moment = int(time.time() * 1000)
+        folder, moment = self.address(table) + "/", int(time.time() * 1000)
         adds: list[AddAction | RemoveAction] = [
             AddAction(
-                path=path.removeprefix(self.address(table) + "/"),
+                path=path.removeprefix(folder),
                 size=part.bytes,
                 partition_values={"shard": str(part.shard)},
                 modification_time=moment,
@@ -166,27 +185,8 @@ class Store:
             for path, part in wanted.items()
             if path not in present
         ]
-        removes: list[AddAction | RemoveAction] = [
-            RemoveAction(path.removeprefix(self.address(table) + "/"), True, moment)
-            for path in sorted(present)
-            if replace and path not in wanted
-        ]
-        if not adds and not removes:
-            if replace and newest.version() != base:
-                raise self._conflict(table, base)
-            return base
-        schema = TABLES[table].schema.append(pa.field("shard", pa.int32()))
-        properties = CommitProperties(
-            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
-        )
-        try:
-            delta.create_write_transaction(
-                adds + removes, "append", Schema.from_arrow(schema), ["shard"], commit_properties=properties
-            )
-        except CommitFailedError as error:
-            raise self._conflict(table, base) from error
-        # The object that wrote still says the version that it was opened at.
-        return base + 1
+        gone = sorted(present - set(wanted)) if replace else []
+        return adds + [RemoveAction(path.removeprefix(folder), True, moment) for path in gone]
 
     def _conflict(self, table: str, base: int) -> CommitConflict:
         return CommitConflict(
