@@ -5,6 +5,7 @@ than a wrong name. Who needs more (dialects, languages without a word list here)
 """
 
 import re
+from collections import Counter
 
 
 def _set(text: str) -> frozenset[str]:
@@ -49,9 +50,11 @@ _READ = 4000
 def language_of(text: str) -> str:
     """An ISO 639-1 code, or "unknown" when too little speaks for any. Code, links and formulas do not count."""
     text = _CODE.sub(" ", text[:_READ])
-    letters = sum(character.isalpha() for character in text)
+    letters = sum(map(str.isalpha, text))
     if not letters:
         return "unknown"
+    if text.isascii():
+        return _latin(text)
     for name, script in _SCRIPTS:
         # A few kana among Han are Japanese; a few Greek letters in a proof are not Greek.
         share = len(script.findall(text)) / letters
@@ -62,7 +65,8 @@ def language_of(text: str) -> str:
 
 def _latin(text: str) -> str:
     words = [word.lower() for word in _WORD.findall(text)]
-    hits = {name: sum(word in common for word in words) for name, common in WORDS.items()}
+    counts = Counter(words)
+    hits = {name: sum(counts[word] for word in common) for name, common in WORDS.items()}
     ranked = sorted(hits, key=lambda name: (-hits[name], name))
     best, second = hits[ranked[0]], hits[ranked[1]]
     needed = max(1, len(words) // 25)

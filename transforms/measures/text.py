@@ -28,11 +28,12 @@ STOP_WORDS: frozenset[str] = frozenset(_STOP_WORDS.split())
 
 def words(text: str) -> list[str]:
     """Words as a person counts them (“don't” is one); in scripts without spaces every character is one."""
+    spaced: list[str] = _WORD.findall(text)
+    if _UNSPACED.search(text) is None:
+        return spaced
     found: list[str] = []
-    for match in _WORD.finditer(text):
-        word = match.group()
-        unspaced = _UNSPACED.findall(word)
-        found.extend(unspaced if unspaced else [word])
+    for word in spaced:
+        found.extend(_UNSPACED.findall(word) or [word])
     return found
 
 

@@ -152,8 +152,10 @@ def _kept(wanted: Callable[[str], bool]) -> Measure:
 
 def _in_requested_language(asked: Asked, given: Given) -> float | None:
     wanted = [r.text("language") for r in asked.required if r.kind == "language"]
+    if not wanted:
+        return None
     said = language_of(given.text)
-    return None if not wanted or said == "unknown" else float(said in wanted)
+    return None if said == "unknown" else float(said in wanted)
 
 
 def _in_prompts_language(asked: Asked, given: Given) -> float | None:
