@@ -99,7 +99,8 @@ def check_source(source: SourceOptions, rows: int = ROWS) -> SourceReport:
         picked = _spread(intakes, FILES)
         whole = _read(source, picked, rows, seen) and len(picked) == len(intakes)
     except (SourceError, OSError, ValueError) as error:
-        return SourceReport(source.name, source.reader.format, 0, 0, False, seen, (str(error),), (), ())
+        wrong = str(error).removeprefix(f"source {source.name!r}: ")
+        return SourceReport(source.name, source.reader.format, 0, 0, False, seen, (wrong,), (), ())
     builder = builder_of(source.reader)
     unread = tuple(not_read(seen, builder)) if builder else ()
     return SourceReport(
@@ -178,6 +179,7 @@ def render(report: CheckReport) -> str:
     """The report as text for a terminal."""
     blocks = ["\n".join(_source_lines(source)) for source in report.sources]
     warnings = [_warning(agreement) for agreement in report.reversed]
+    warnings += [_lost(source.seen) for source in report.sources if source.seen.used and source.seen.unreadable]
     read = "" if all(source.whole for source in report.sources) else " in the rows read"
     warnings += [f"WARNING: {nobody}{read}" for nobody in report.nobody]
     mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
@@ -249,6 +251,13 @@ def _histogram(counts: Counter[str]) -> str:
 def _listed(names: tuple[str, ...]) -> str:
     shown = ", ".join(shortened(name, 40) for name in names[:SHOWN])
     return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+
+
+def _lost(seen: Understanding) -> str:
+    return (
+        f"WARNING: source {seen.source!r}: {seen.unreadable:,} of {seen.rows:,} rows cannot be read (why stands above, at "
+        "`unreadable`); a run goes on without them and puts them into quarantine"
+    )
 
 
 def _warning(agreement: Agreement) -> str:

@@ -4,7 +4,7 @@ import difflib
 from collections.abc import Sequence
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 
 from prefcurate.schemas.errors import SpokenError, WrongSetting
 
@@ -33,11 +33,23 @@ def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
         raise FlagError(f"Beam does not understand the flags {' '.join(flags)}") from error
     runner = str(given.get("runner") or LOCAL_RUNNER)
     if runner.lower() not in _LOCAL:
+        _check_runner(runner)
         return PipelineOptions(list(flags))
     _check_local(given)
     if runner.lower() == "directrunner":
         runner = LOCAL_RUNNER
     return PipelineOptions([*flags, f"--runner={runner}"])
+
+
+def _check_runner(runner: str) -> None:
+    # A name with a dot is somebody's own class, as Beam allows.
+    known = sorted(StandardOptions.KNOWN_RUNNER_NAMES)
+    spelled = {runner.lower(), f"{runner}runner".lower()}
+    if "." not in runner and not spelled & {name.lower() for name in known}:
+        near = difflib.get_close_matches(runner, known, n=1, cutoff=0)
+        raise FlagError(
+            f"--runner={runner}: Beam has no such runner; did you mean {near[0]}? known: {', '.join(known)}"
+        )
 
 
 def _check_local(given: dict[str, object]) -> None:
@@ -65,7 +77,10 @@ def launch(stage: str, transform: beam.PTransform, options: PipelineOptions) -> 
         StageFailed: the job failed in another way than by an error of ours, which is raised as it is where the runner
             keeps its class.
     """
-    pipeline = beam.Pipeline(options=options)
+    try:
+        pipeline = beam.Pipeline(options=options)
+    except ImportError as error:
+        raise FlagError(f"this runner is not installed: {error}") from error
     _ = pipeline | transform
     try:
         state = pipeline.run().wait_until_finish()

@@ -126,7 +126,7 @@ class TabularReader(Reader):
         for record in cell_records(stream, delimiter, self.quote, self.encoding):
             cells, problem = record.cells, record.problem
             if columns is None and self.header:
-                problem = problem or _bad_header(cells)
+                problem = problem or _bad_header(cells, self.encoding)
                 if problem is not None:
                     yield JsonRow(record.line, None, raw_of(cells), problem)
                     return
@@ -136,7 +136,9 @@ class TabularReader(Reader):
             yield _csv_row(record.line, cells, names, problem, self.encoding)
 
 
-def _bad_header(cells: list[str]) -> Unreadable | None:
+def _bad_header(cells: list[str], encoding: str) -> Unreadable | None:
+    if any(is_broken(name) or "\0" in name for name in cells):
+        return Unreadable("bad encoding", f"the names of the columns are not {encoding}; set `encoding:`, e.g. utf-16")
     twice = sorted({name for name in cells if name and cells.count(name) > 1})
     if twice:
         return Unreadable("bad header", f"the column {twice[0]!r} stands twice, so that no row can be read; rename one")

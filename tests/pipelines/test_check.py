@@ -132,10 +132,21 @@ def test_a_list_of_opinions_that_is_there_is_no_note(tmp_path):
     assert "'votes' is not in the row" not in render(report)
 
 
+def test_rows_that_cannot_be_read_are_a_warning(tmp_path):
+    (tmp_path / "x.jsonl").write_text('{"broken": \n')
+    with (tmp_path / "x.jsonl").open("a") as file:
+        file.writelines(json.dumps(row) + "\n" for row in rows(3))
+    report = run(tmp_path, source("votes", "x.jsonl"))
+    assert report.ok
+    text = render(report)
+    assert "WARNING: source 'votes': 1 of 4 rows cannot be read" in text
+    assert "Nothing looks wrong" not in text
+
+
 def test_no_file_and_no_row(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     report = run(tmp_path, source("gone", "nowhere/*.csv"), source("empty", "empty.jsonl"))
-    assert "no file at" in report.mistakes[0]
+    assert report.mistakes[0].startswith("source 'gone': no file at")
     assert "no row" in report.mistakes[1]
 
 

@@ -74,7 +74,7 @@ def test_a_stage_needs_those_that_it_builds_on(monkeypatch, capsys, config):
 def test_a_store_with_other_shards_is_refused(monkeypatch, capsys, config):
     assert command(monkeypatch, capsys, "run", config(), "--stages", "ingest")[0] == 0
     status, _, err = command(monkeypatch, capsys, "run", config(shards=2), "--stages", "ingest")
-    assert status == 1 and "has 1 shards, the configuration says shards: 2" in err
+    assert status == 2 and "has 1 shards, the configuration says shards: 2" in err
 
 
 def test_too_many_rows_in_quarantine_stop_a_run_that_sets_a_limit(monkeypatch, capsys, config, tmp_path):

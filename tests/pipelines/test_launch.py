@@ -35,6 +35,7 @@ def test_flags_pass_through():
             "--direct_num_worker=2",
             "--direct_num_worker is no flag of prefcurate or Beam; did you mean --direct_num_workers?",
         ),
+        ("--runner=SparkRuner", "--runner=SparkRuner: Beam has no such runner; did you mean SparkRunner? known: "),
         ("--zzz", "--zzz is no flag of prefcurate or Beam; flags after the configuration go to Beam"),
         ("--direct_running_mode=multi_threading", "corrupts data"),
         ("--direct_num_workers=many", "Beam does not understand the flags --direct_num_workers=many"),

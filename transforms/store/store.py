@@ -5,12 +5,12 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
 from prefcurate.schemas.errors import SpokenError
@@ -24,6 +24,12 @@ FINGERPRINTS = "fingerprints"
 
 class StoreError(SpokenError):
     """Something about a store that a person must decide: the message says what and how."""
+
+
+class WrongStore(StoreError):
+    """The configuration names a store that does not fit it, or a place where none can be."""
+
+    exit_status: ClassVar[int] = 2
 
 
 class CommitConflict(StoreError):
@@ -55,27 +61,36 @@ class Store:
         """Makes the tables that are missing; an existing store is checked against `shards`.
 
         Raises:
-            StoreError: the store was made with another number of shards or a newer schema.
+            StoreError: the store was made with another number of shards or a newer schema, or cannot be written.
         """
         about = join(self.root, "store.json")
         if exists(about):
             found = json.loads(read_bytes(about))
             if found["shards"] != self.shards:
-                raise StoreError(
+                raise WrongStore(
                     f"the store {self.root} has {found['shards']} shards, the configuration says shards: {self.shards}; "
                     f"set shards: {found['shards']} or use a new store"
                 )
             if found["schema_version"] > SCHEMA_VERSION:
                 raise StoreError(f"the store {self.root} was written by a newer prefcurate; upgrade prefcurate")
+        try:
+            self._create_tables()
+        except (DeltaError, OSError) as error:
+            why = str(error).splitlines()[0]
+            raise WrongStore(
+                f"no store can be made at {self.root}: {why}; set `store:` to a folder that you may write"
+            ) from error
+        if not exists(about):
+            content = {"shards": self.shards, "schema_version": SCHEMA_VERSION}
+            write_bytes(about, (json.dumps(content, indent=1) + "\n").encode())
+
+    def _create_tables(self) -> None:
         for table in TABLES.values():
             if not exists(join(self.address(table.name), "_delta_log")):
                 partitioned = table.schema.append(pa.field("shard", pa.int32()))
                 DeltaTable.create(
                     self.address(table.name), Schema.from_arrow(partitioned), mode="ignore", partition_by=["shard"]
                 )
-        if not exists(about):
-            content = {"shards": self.shards, "schema_version": SCHEMA_VERSION}
-            write_bytes(about, (json.dumps(content, indent=1) + "\n").encode())
 
     @classmethod
     def open(cls, root: str) -> "Store":

@@ -232,3 +232,11 @@ def test_identity_does_not_depend_on_file_or_place(tmp_path):
     first, second, third, fourth = read_source(source, tmp_path)
     assert (first.identity, second.identity) == (fourth.identity, third.identity)
     assert all(isinstance(row.outcome, Pairs) for row in (first, second, third, fourth))
+
+
+def test_a_header_in_another_encoding_is_named_once(tmp_path):
+    path = tmp_path / "x.csv"
+    path.write_bytes("q,a\n1,2\n".encode("utf-16"))
+    (row,) = rows_of(path)
+    assert row.problem is not None and row.problem.reason == "bad encoding"
+    assert row.problem.detail == "the names of the columns are not utf-8; set `encoding:`, e.g. utf-16"

@@ -7,7 +7,7 @@ import pytest
 
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.files import read_bytes, write_bytes
-from prefcurate.transforms.store.store import CommitConflict, Store, StoreError
+from prefcurate.transforms.store.store import CommitConflict, Store, StoreError, WrongStore
 from tests.transforms.store.toys import FACT, VIEW, commit, fact_part, held, new_store, view_part
 
 
@@ -26,6 +26,15 @@ def test_create_changes_nothing_the_second_time(tmp_path):
     commit(store, [fact_part(store, ("p", "x"))], "one")
     store.create()
     assert held(store) == ["x"] and Store.open(store.root) == store
+
+
+def test_a_store_where_none_can_be_is_said_in_one_line(tmp_path):
+    (tmp_path / "taken").write_text("a file")
+    with pytest.raises(
+        WrongStore, match="no store can be made at .*taken: .*; set `store:` to a folder that you may write"
+    ) as caught:
+        Store(str(tmp_path / "taken"), 2).create()
+    assert "\n" not in str(caught.value)
 
 
 def test_create_refuses_another_number_of_shards(tmp_path):
