@@ -1,6 +1,7 @@
 """How a stage's graph is run: the one place that knows runners."""
 
 import difflib
+import re
 from collections.abc import Sequence
 
 import apache_beam as beam
@@ -10,6 +11,7 @@ from prefcurate.schemas.errors import SpokenError, WrongSetting
 
 LOCAL_RUNNER = "FnApiRunner"
 """In one process. What Beam itself calls DirectRunner looks for a downloaded engine first."""
+_WHERE = re.compile(r" \[while running '[^']*'\]$")
 _LOCAL = frozenset({"directrunner", "fnapirunner", "bundlebaseddirectrunner", "switchingdirectrunner"})
 
 
@@ -84,10 +86,14 @@ def launch(stage: str, transform: beam.PTransform, options: PipelineOptions) -> 
     _ = pipeline | transform
     try:
         state = pipeline.run().wait_until_finish()
+    except SpokenError as error:
+        # Where in the graph it happened means nothing to those who must mend it.
+        error.args = (_WHERE.sub("", str(error)),)
+        raise
     except RuntimeError as error:
         if _last_line(str(error)).startswith("KeyboardInterrupt"):
             raise KeyboardInterrupt from error
-        raise StageFailed(f"stage {stage}: {_last_line(str(error))}") from error
+        raise StageFailed(f"stage {stage}: {_WHERE.sub('', _last_line(str(error)))}") from error
     if state is not None and state != "DONE":
         raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
 
