@@ -105,8 +105,9 @@ def _fit_fold(
     outside = fold != held
     if outside.sum() < least:
         return None
-    scale = feature_scale(examples.features[outside])
-    features = examples.features[outside] * scale
+    features = examples.features[outside]
+    scale = feature_scale(features)
+    features *= scale
     target, weight = examples.target[outside], examples.weight[outside]
     clusters = [cluster for cluster, kept in zip(examples.clusters, outside, strict=True) if kept]
     weights = np.stack(
@@ -137,8 +138,9 @@ def _tune(examples: Examples, fold: Ints, folds: int) -> list[Tuning]:
 
 def _heads_by_penalty(examples: Examples, chosen: npt.NDArray[np.bool_]) -> Floats:
     """(penalties, features) heads for raw features; each starts where the stronger penalty ended."""
-    scale = feature_scale(examples.features[chosen])
-    features, target, weight = examples.features[chosen] * scale, examples.target[chosen], examples.weight[chosen]
+    features, target, weight = examples.features[chosen], examples.target[chosen], examples.weight[chosen]
+    scale = feature_scale(features)
+    features *= scale
     heads: list[Floats] = []
     for penalty in reversed(PENALTIES):
         heads.append(fit_head(features, target, weight, penalty, heads[-1] if heads else None))

@@ -45,6 +45,8 @@ _HEADS = pa.schema(
     ]
 )
 
+_PIECE = 2048
+
 
 class RewardHead(FittedAnnotator):
     """An ensemble of linear Bradley-Terry heads on frozen embeddings (kind ``reward_head``)."""
@@ -108,9 +110,8 @@ class RewardHead(FittedAnnotator):
         if examples.num_rows < self.min_labels:
             return None
         examples = examples.sort_by("comparison_id")
-        features = pair_features(*(_matrix(examples.column(name)) for name in ("prompt", "response_a", "response_b")))
         learned = Examples(
-            features,
+            _features(examples),
             examples.column("target").to_numpy(),
             examples.column("weight").to_numpy(),
             tuple(examples.column("prompt_cluster").to_pylist()),
@@ -202,6 +203,19 @@ def read_heads(artefact: bytes) -> Heads:
 def _listed(values: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> pa.Array:
     flat = pa.array(values.ravel(), pa.float32())
     return pa.FixedSizeListArray.from_arrays(flat, max(values.shape[1], 1)).cast(pa.list_(pa.float32()))
+
+
+def _features(examples: pa.Table) -> Floats:
+    # By pieces: in float64 the three vectors of all pairs would take more than the features themselves.
+    found: Floats | None = None
+    for start in range(0, examples.num_rows, _PIECE):
+        piece = examples.slice(start, _PIECE)
+        features = pair_features(*(_matrix(piece.column(name)) for name in ("prompt", "response_a", "response_b")))
+        if found is None:
+            found = np.empty((examples.num_rows, features.shape[1]))
+        found[start : start + len(features)] = features
+    assert found is not None
+    return found
 
 
 def _matrix(column: pa.ChunkedArray) -> Floats:
