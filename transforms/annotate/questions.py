@@ -76,7 +76,9 @@ def unanswered(
     fingerprint = annotator.fingerprint()
     attempts = annotator.max_attempts if isinstance(annotator, AskedAnnotator) else 1
     for question in annotator.questions(snapshot, shard):
-        if within is None or within[0] <= key_of(question) <= within[1]:
+        if within is not None and key_of(question) > within[1]:
+            return
+        if within is None or within[0] <= key_of(question):
             following = next_attempt(question, fingerprint, known, attempts)
             if following is not None:
                 yield following

@@ -33,11 +33,13 @@ def write_release(task: FileTask, most: int | None) -> list[ReleaseFile]:
 def row_groups(tables: Iterable[pa.Table], limit: int = GROUP_BYTES) -> Iterator[pa.Table]:
     """The same rows in tables of at most ``limit`` bytes each (a row that is larger stands alone)."""
     waiting: list[pa.Table] = []
+    size = 0
     for table in (piece for whole in tables for piece in _halves(whole, limit)):
-        if waiting and sum(each.nbytes for each in waiting) + table.nbytes > limit:
+        if waiting and size + table.nbytes > limit:
             yield pa.concat_tables(waiting)
-            waiting = []
+            waiting, size = [], 0
         waiting.append(table)
+        size += table.nbytes
     if waiting:
         yield pa.concat_tables(waiting)
 
