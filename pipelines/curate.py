@@ -10,8 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, rubrics, screen
-from prefcurate.pipelines import route as routing
+from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.launch import launch, pipeline_options
 from prefcurate.pipelines.progress import Progress
@@ -30,7 +29,7 @@ STAGES: tuple[Stage, ...] = (
     rubrics.STAGE,
     annotate.STAGE,
     consensus.STAGE,
-    routing.STAGE,
+    route.STAGE,
     publish.STAGE,
     report.STAGE,
 )
