@@ -128,6 +128,15 @@ def _others(config: Config) -> Iterator[str]:
             yield f"stage {name} asks {asks.model}: {cap}"
 
 
+def _built_on(names: list[str]) -> list[str]:
+    """The stages that read what the named ones write, and that are not among them."""
+    found: list[str] = []
+    for stage in STAGES:
+        if stage.name not in names and set(stage.after) & {*names, *found}:
+            found.append(stage.name)
+    return found
+
+
 def _suggested(size: int) -> int:
     """The power of two that puts about `SHARD_MB` of text into a shard."""
     return 1 << max(0, math.ceil(math.log2(max(1.0, size / (SHARD_MB * 1e6)))))
@@ -142,15 +151,18 @@ def _lines(found: Plan) -> Iterator[str]:
     yield f"{found.comparisons:,} comparisons, {found.text_bytes / 1e6:.1f} MB on disk"
     would = [name for name, runs in found.stages if runs]
     yield f"would run: {', '.join(would)}" if would else "nothing to compute: every stage is up to date"
+    if after := _built_on(would):
+        yield f"and where these change something: {', '.join(after)}"
     for calls in found.calls:
+        own = "" if calls.cap_usd is None else f"; its own cap is ${calls.cap_usd:.2f} over the life of the store"
         yield (
             f"{calls.annotator}: {calls.questions:,} questions, about {calls.tokens_in:,} tokens in and {calls.tokens_out:,} out, "
-            f"about ${calls.expected_usd:.2f}, at worst ${calls.worst_usd:.2f}"
+            f"about ${calls.expected_usd:.2f}, at worst ${calls.worst_usd:.2f}{own}"
         )
     yield from found.others
     if not found.calls and not found.others:
         yield "nobody who costs anything is asked"
-    cap = "no cap is set (budget)" if found.budget_usd is None else f"cap ${found.budget_usd:.2f}"
+    cap = "no cap for all together is set (budget)" if found.budget_usd is None else f"cap ${found.budget_usd:.2f}"
     yield f"spent so far: ${found.spent_usd:.2f}; {cap}"
     if found.suggested_shards > found.shards:
         yield f"shards: {found.shards} are configured; {found.suggested_shards} would put about {SHARD_MB} MB of text into each"

@@ -47,8 +47,7 @@ def summary_lines(store: Store, findings: Findings) -> Iterator[str]:
     """The rest, a line each."""
     yield ""
     yield headline(findings)
-    yield verdict(findings.overall)
-    yield selection(findings.overall)
+    yield from filter(None, (verdict(findings.overall), selection(findings.overall)))
     yield ""
     if findings.release is not None:
         splits = ", ".join(f"{split} {pairs:,}" for split, pairs in findings.published.items())

@@ -5,6 +5,8 @@ import yaml
 from typer.testing import CliRunner
 
 from prefcurate.pipelines import cli
+from prefcurate.pipelines.curate import STAGES
+from prefcurate.pipelines.plan import Plan, render
 
 VOTES = "id,q,x,y,vote\n1,Why?,Because.,No idea.,1\n2,How?,Thus.,So.,2\n"
 FIELDS = {"prompt": "q", "response_a": "x", "response_b": "y", "label": {"path": "vote", "values": {1: "a", 2: "b"}}}
@@ -124,11 +126,18 @@ def test_plan_counts_and_pays_nothing(monkeypatch, capsys, config, tmp_path):
         "endpoint": "http://127.0.0.1:9/v1",
         "model": "m",
         "price": {"input": 1, "output": 2},
+        "budget": 0.25,
     }
     status, out, _ = command(monkeypatch, capsys, "plan", config(annotators=[judge], budget=1))
     assert status == 0
     assert "2 comparisons" in out
     # Two pairs in both orders.
     assert "llm_judge:j: 4 questions" in out
+    assert "its own cap is $0.25 over the life of the store" in out
     assert "spent so far: $0.00; cap $1.00" in out
     assert not (tmp_path / "store").exists()
+
+
+def test_plan_names_what_builds_on_a_change():
+    found = Plan(2, 0, tuple((s.name, s.name == "consensus") for s in STAGES), (), (), 0.0, None, 1, 1)
+    assert "would run: consensus\nand where these change something: route, publish, report" in render(found)

@@ -18,7 +18,8 @@ USUAL_TOKENS_OUT = 256
 class PlannedCalls:
     """What one annotator has not answered yet: questions, the tokens and USD that they will probably take, and at worst.
 
-    The worst is one try of each question; a run never spends more than the caps whatever fails.
+    The worst is one try of each question; a run never spends more than the caps whatever fails. `cap_usd` is the
+    annotator's own, over the life of the store.
     """
 
     annotator: str
@@ -27,6 +28,7 @@ class PlannedCalls:
     tokens_out: int = 0
     expected_usd: float = 0.0
     worst_usd: float = 0.0
+    cap_usd: float | None = None
 
 
 def plan_questions(
@@ -66,6 +68,7 @@ def _planned(annotator: Annotator, snapshot: Snapshot, missing: Iterable[Work]) 
         tokens_out,
         expected_usd=annotator.chat.price.usd(tokens_in, tokens_out),
         worst_usd=sum(work.worst_usd for work in missing),
+        cap_usd=annotator.chat.budget,
     )
 
 

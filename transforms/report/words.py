@@ -117,7 +117,9 @@ def _claim(findings: Findings) -> str:
 
 
 def verdict(overall: Agreement) -> str:
-    """What the difference between before and after allows to say."""
+    """What the difference between before and after allows to say; nothing where no gold was held out."""
+    if not overall.gold:
+        return ""
     if overall.change is None:
         return (
             "No label came with these pairs but the gold itself: before is gold by construction, and nothing is claimed "

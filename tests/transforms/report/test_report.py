@@ -153,6 +153,7 @@ def test_without_gold_nothing_is_claimed(tmp_path):
     assert found.overall.gold == 0
     assert headline(found).endswith("; no gold is configured, so nothing is said about how good the labels are.")
     assert "No gold is configured" in page(store)
+    assert "before is gold by construction" not in page(store)
 
 
 def test_when_only_gold_labelled_the_pairs_before_is_gold_by_construction(tmp_path):
