@@ -1,5 +1,6 @@
 """A pinned reading of a store: the same rows for every worker of a stage, and only those that the configuration names."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,8 @@ _VIEWS = {
     "rubrics": f"SELECT * FROM all_rubrics WHERE {_OURS} AND {_NEWEST}",
     "criteria": f"SELECT * FROM all_criteria WHERE {_OURS} AND {_NEWEST}",
 }
+_PATTERN = re.compile(r"[*?\[{]")
+"""What DuckDB would take for a pattern of names in a path."""
 _NEEDS_OCCURRENCES = frozenset({"comparisons", "annotations", "ratings", "spans", "materials"})
 
 
@@ -69,11 +72,22 @@ class Snapshot:
         connection.register("active_fingerprints", pa.table({"id": pa.array(self.fingerprints, pa.string())}))
         connection.register("active_rubrics", pa.table({"id": pa.array(self.rubrics, pa.string())}))
         for table in sorted(needed):
-            connection.register(f"all_{table}", self.store.dataset(table, self.version(table), shard))
+            self._register(connection, table, shard)
         for table in sorted(needed, key=lambda t: (t != "occurrences", t)):
             # Names and queries are constants of this module and of schemas.tables; no data enters the text.
             connection.execute(f"CREATE TEMP VIEW {table} AS {_VIEWS.get(table, f'SELECT * FROM all_{table}')}")
         return connection
+
+    def _register(self, connection: duckdb.DuckDBPyConnection, table: str, shard: int | None) -> None:
+        version = self.version(table)
+        paths = [path for of, path in self.store.files(table, version) if shard is None or of == shard]
+        if paths and not any("://" in path or _PATTERN.search(path) for path in paths):
+            # DuckDB's own reader holds one row group; that of an Arrow dataset reads many ahead, all of a shard's text.
+            parts = connection.read_parquet(paths, hive_partitioning=False, union_by_name=True)
+            if parts.columns == TABLES[table].schema.names:
+                parts.create_view(f"all_{table}")
+                return
+        connection.register(f"all_{table}", self.store.dataset(table, version, shard))
 
     def table(self, name: str, shard: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The active rows of a table (of one shard), in the table's order."""

@@ -166,3 +166,16 @@ def test_ids_are_data_and_never_part_of_a_query(tmp_path):
     odd = "x') OR 1=1 --"
     commit(store, [fact_part(store, ("p", "x"))], "one")
     assert values(snapshot(store, (odd,), (odd,), (odd,)), FACT, "value") == []
+
+
+@pytest.mark.parametrize("folder", ["plain", "what [a-z]* {is}? 'this'", "shard=7"])
+def test_a_stores_folder_may_be_called_anything(tmp_path, folder):
+    store = new_store(tmp_path / folder)
+    add(store, "comparisons", {"comparison_id": "x", "origin": "data"}, {"comparison_id": "z", "origin": "probe"})
+    add(store, "comparisons", {"comparison_id": "y", "origin": "data"}, shard=1)
+    add(store, "occurrences", occurrence("x", "f1"))
+    add(store, "occurrences", occurrence("y", "f1"), shard=1)
+    found = snapshot(store, intakes=["f1"])
+    assert values(found, "comparisons", "comparison_id") == ["x", "y", "z"]
+    assert values(found, "comparisons", "comparison_id", shard=1) == ["y"]
+    assert found.table("comparisons").schema.names == TABLES["comparisons"].schema.names
