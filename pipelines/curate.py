@@ -85,7 +85,7 @@ def curate(
         entry = store.latest(stage.name, context.settings)
         progress.remarks(entry)
         if stage is ingest.STAGE:
-            _check_quarantine(config, context)
+            _check_intakes(config, context)
     return Outcome(tuple(ran), tuple(_left(store)))
 
 
@@ -151,14 +151,18 @@ def _write_run(config: Config, store: Store, run_id: str) -> None:
     write_bytes(join(store.root, "_runs", f"{run_id}.json"), told.encode())
 
 
-def _check_quarantine(config: Config, context: StageContext) -> None:
-    if config.max_quarantined is None:
-        return
+def _check_intakes(config: Config, context: StageContext) -> None:
     query = "SELECT source, sum(quarantined), sum(rows) FROM intakes WHERE same_as IS NULL GROUP BY 1 ORDER BY 1"
     with context.pin().connect(["intakes"]) as connection:
         counted = connection.sql(query).fetchall()
+    if all(rows == bad for _, bad, rows in counted):
+        # Going on would publish an empty release above what is there.
+        raise StoreError(
+            f"no row of any source can be used: {sum(rows for _, _, rows in counted):,} rows came in, all in quarantine; "
+            "`prefcurate check CONFIG` says why"
+        )
     for source, bad, rows in counted:
-        if bad > config.max_quarantined * rows:
+        if config.max_quarantined is not None and bad > config.max_quarantined * rows:
             raise StoreError(
                 f"source {source!r}: {bad:,} of {rows:,} rows are in quarantine, more than max_quarantined: "
                 f"{config.max_quarantined}; the view `quarantine` of {context.store.root} says why and where"

@@ -88,6 +88,16 @@ def test_too_many_rows_in_quarantine_stop_a_run_that_sets_a_limit(monkeypatch, c
     assert command(monkeypatch, capsys, "run", config(), "--stages", "ingest,describe")[0] == 0
 
 
+@pytest.mark.parametrize("votes", ["", "id,q,x,y,vote\n1,Why?,Because.,No idea.,9\n"])
+def test_nothing_is_published_of_nothing(monkeypatch, capsys, config, tmp_path, votes):
+    path = config()
+    (tmp_path / "votes.csv").write_text(votes)
+    status, _, err = command(monkeypatch, capsys, "run", path)
+    assert status == 1
+    assert "no row of any source can be used" in err
+    assert not (tmp_path / "store" / "releases").exists()
+
+
 def test_limit_takes_a_taste(monkeypatch, capsys, config, tmp_path):
     assert command(monkeypatch, capsys, "run", config(), "--stages", "ingest", "--limit", "1")[0] == 0
     _, out, _ = command(

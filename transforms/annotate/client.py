@@ -159,7 +159,7 @@ class ChatSession:
     def _give_up(self, last: Call) -> None:
         self._given_up += 1
         if self._given_up >= GIVEN_UP_IN_A_ROW and not self.down:
-            self.down = f"{last.status}: {last.detail or ''}"
+            self.down = f"{last.status}: {last.detail or ''}; look at `endpoint` ({self.options.endpoint})"
 
     async def _try(self, request: Request, calls: list[Call], payer: Payer) -> Reply:
         async with self._slots:
@@ -204,7 +204,7 @@ class ChatSession:
         status, said = response.status_code, shown(response.content)
         call = self._call(call_id, f"http_{status}", said)
         if status in _HOPELESS or "insufficient_quota" in said:
-            self.down = f"{call.status}: {call.detail}"
+            self.down = f"{call.status}: {call.detail}{self._remedy(status)}"
             return call, _Failed()
         if status == 429 or status == 408 or status >= 500:
             return call, self._later(retry_after(response.headers, self._now()), call)
@@ -214,6 +214,15 @@ class ChatSession:
         # Others that were under way may have learnt it already.
         self._dialect = following if self._dialect == dialect else self._dialect
         return call, _TryAgain(0.0)
+
+    def _remedy(self, status: int) -> str:
+        """What to look at when an endpoint will refuse the next request too."""
+        if status in (401, 403):
+            name = self.options.api_key_env
+            return f"; it refuses the key in {name}" if self._key else f"; no key was sent, since {name} is not set"
+        if status in (301, 302, 307, 308, 404, 405):
+            return f"; look at `endpoint` ({self.options.endpoint}) and `model` ({self.options.model})"
+        return ""
 
     def _later(self, wait: float | None, call: Call) -> Exception:
         if wait is None:

@@ -20,7 +20,7 @@ _TOLD: dict[What, tuple[str, str]] = {
     ),
     "endpoint": (
         "annotate.unasked",
-        "{n} questions not asked: the endpoint is down ({detail}); run again when it is up",
+        "{n} questions not asked: the endpoint is down ({detail}); mend that and run again",
     ),
     "failed": ("annotate.failed", "{n} questions failed in every try; `calls` says how; run again to ask them again"),
     "unparsed": ("annotate.unparsed", "{n} questions have answers without a readable verdict, in every attempt"),

@@ -190,6 +190,23 @@ def test_failures_in_a_row_mean_that_the_endpoint_is_down():
     assert [asked.unasked for asked in outcomes] == [""] * GIVEN_UP_IN_A_ROW + ["endpoint"] * 5
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "; no key was sent, since MY_KEY is not set"),
+        (404, "; look at `endpoint` (http://127.0.0.1:"),
+    ],
+)
+def test_a_refusal_says_what_to_look_at(monkeypatch, status, words):
+    monkeypatch.delenv("MY_KEY", raising=False)
+    with (
+        JudgeServer(lambda body: "", always=refuse(status)) as server,
+        session(server, api_key_env="MY_KEY", concurrency=1) as asking,
+    ):
+        asking.ask([request("1")])
+        assert words in asking.down
+
+
 def test_a_wrong_key_stops_at_once_and_is_never_shown(monkeypatch):
     monkeypatch.setenv("MY_KEY", "sk-very-secret\n")
     said = b'{"error": {"message": "Incorrect API key: sk-very-secret"}}'
@@ -199,7 +216,8 @@ def test_a_wrong_key_stops_at_once_and_is_never_shown(monkeypatch):
     ):
         outcomes = asking.ask([request("1"), request("2")])
         assert "sk-very-secret" not in asking.down
-        assert "http_401" in asking.down
+        assert asking.down.startswith("http_401")
+        assert asking.down.endswith("; it refuses the key in MY_KEY")
     assert server.count == 1
     assert server.received[0].authorization == "Bearer sk-very-secret"
     assert "sk-very-secret" not in repr(outcomes)
