@@ -1,8 +1,12 @@
 """Intervals of a share that was counted."""
 
+from functools import lru_cache
+
 from scipy.stats import beta
 
 
+# Every pair asks about its stratum, and there are a few strata.
+@lru_cache(maxsize=1024)
 def interval(right: float, counted: float, confidence: float = 0.9) -> tuple[float, float]:
     """The exact interval of Clopper and Pearson (1934) of ``right`` out of ``counted``; its lower end is one-sided 95%.
 

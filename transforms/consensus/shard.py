@@ -4,6 +4,7 @@ import hashlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -88,6 +89,7 @@ def vote_row(annotation: Mapping[str, Any], place: int, pair: Mapping[str, Any],
         seed: for folds and samples.
     """
     a, b = pair["length_a"], pair["length_b"]
+    fold, chance = _drawn(pair["cluster"], pair["comparison_id"], seed)
     return {
         "pair": place,
         "annotator": annotation["annotator"],
@@ -98,10 +100,17 @@ def vote_row(annotation: Mapping[str, Any], place: int, pair: Mapping[str, Any],
         "judgement": int(hashlib.sha256(annotation["judgement"].encode()).hexdigest()[:15], 16),
         "gold": annotation["gold"],
         "given": annotation["given"],
-        "fold": int(unit_interval(seed, pair["cluster"], "consensus/fold") * FOLDS),
+        "fold": fold,
         "longer": (a > 1.1 * b) - (b > 1.1 * a),
-        "chance": unit_interval(seed, pair["comparison_id"], "consensus/sample"),
+        "chance": chance,
     }
+
+
+@lru_cache(maxsize=1)
+def _drawn(cluster: str, comparison_id: str, seed: int) -> tuple[int, float]:
+    # The votes of one pair come one after another.
+    fold = int(unit_interval(seed, cluster, "consensus/fold") * FOLDS)
+    return fold, unit_interval(seed, comparison_id, "consensus/sample")
 
 
 @dataclass(frozen=True, order=True)
