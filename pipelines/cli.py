@@ -91,7 +91,7 @@ def run(
     from prefcurate.pipelines.summary import summary
 
     settings = _validated(config, limit)
-    console = Console()
+    console = Console(emoji=False)
     names = _stage_names(stages)
     console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
     outcome = curate(settings, Progress(console), names, context.args)
@@ -108,7 +108,7 @@ def status(store: StoreArgument) -> None:
     from prefcurate.pipelines.status import render
     from prefcurate.pipelines.status import status as status_of
 
-    render(status_of(_open(store)), Console())
+    render(status_of(_open(store)), Console(emoji=False))
 
 
 @app.command()

@@ -37,7 +37,7 @@ class Progress:
             # `annotate.unasked` is said to people, `intakes` to later stages.
             if "." in key:
                 for line in lines:
-                    self.console.print(f"             {neutral(line)}", highlight=False, markup=False)
+                    self.console.print(f"             {neutral(line)}", highlight=False, markup=False, emoji=False)
 
     @contextmanager
     def running(self, store: Store, stage: Stage) -> Iterator[None]:
