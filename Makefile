@@ -2,6 +2,8 @@
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
+# uv is quick; where it cannot reach the index in its own way (proxies, certificates), pip can.
+install = $(BIN)/uv pip install -q --python $(BIN)/python -e '$(1)' || $(BIN)/python -m pip install -q -e '$(1)'
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -23,11 +25,11 @@ check: $(VENV)/.ready-dev
 $(VENV)/.ready: setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip uv
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[all]'
+	$(call install,.[all])
 	touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(BIN)/uv pip install -q --python $(BIN)/python -e '.[all,dev]'
+	$(call install,.[all,dev])
 	touch $@
 
 clean:
