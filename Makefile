@@ -3,7 +3,7 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 # uv is quick; where it cannot reach the index in its own way (proxies, certificates), pip can.
-install = $(BIN)/uv pip install -q --python $(BIN)/python -e '$(1)' || $(BIN)/python -m pip install -q -e '$(1)'
+INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -e '.[$(EXTRAS)]' || $(BIN)/python -m pip install -q -e '.[$(EXTRAS)]'
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -22,14 +22,16 @@ check: $(VENV)/.ready-dev
 	ln -sfn ../../../schemas ../../../transforms ../../../pipelines build/typecheck/prefcurate
 	MYPYPATH=build/typecheck $(BIN)/mypy -p prefcurate
 
+$(VENV)/.ready: EXTRAS = all
 $(VENV)/.ready: setup.py
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install -q --upgrade pip uv
-	$(call install,.[all])
+	$(INSTALL)
 	touch $@
 
+$(VENV)/.ready-dev: EXTRAS = all,dev
 $(VENV)/.ready-dev: $(VENV)/.ready
-	$(call install,.[all,dev])
+	$(INSTALL)
 	touch $@
 
 clean:
