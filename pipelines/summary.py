@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.table import Table
 
+from prefcurate.pipelines.plain import neutral
 from prefcurate.transforms.publish.releases import release_folder
 from prefcurate.transforms.report.findings import Findings, load_findings, report_file
 from prefcurate.transforms.report.words import headline, selection, verdict
@@ -45,6 +46,8 @@ def rows_table(findings: Findings) -> Table:
 
 def summary_lines(store: Store, findings: Findings) -> Iterator[str]:
     """The rest, a line each."""
+    for found in findings.quarantine:
+        yield f"quarantined: {found.rows:,} rows of {found.source}: {neutral(found.reason)}"
     yield ""
     yield headline(findings)
     yield from filter(None, (verdict(findings.overall), selection(findings.overall)))

@@ -35,6 +35,7 @@ def test_the_run_ends_with_the_account_of_every_row(first):
     for words in (
         "What happened to every row",
         "1,846",
+        "quarantined: 111 rows of people: response text missing",
         "published labels agree with held-out gold",
         "report/index.html",
     ):
