@@ -43,7 +43,7 @@ def main():
     if not folder.exists():
         print(f"{folder} is not here; nothing to measure")
         return
-    found = annotations(folder, "prd-vicuna80", "prd")
+    found = annotations(str(folder), "prd-vicuna80", "prd")
     truth = people_truth(found)
     judges = [a for a in found if a["kind"] == "llm_judge" and a["comparison_id"] in truth]
     came = planted(truth, 0.2)

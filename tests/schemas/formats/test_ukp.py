@@ -32,17 +32,17 @@ def read(*pairs: str, head: str = '<?xml version="1.0"?>\n', tail: str = "</list
 
 def test_the_sample():
     rows = read_sample(UkpReader(), "ukp-convarg")
-    assert outcomes(rows) == {"Pairs": 160}
+    assert outcomes(rows) == {"Pairs": 480}
     labels = labels_of(rows)
-    assert verdicts(labels) == {"first": 334, "second": 326, "tie": 139}
-    assert len({label.annotator for label in labels}) == 341
-    assert sorted({len(found.labels) for found in pairs_of(rows)}) == [4, 5]  # one pair has four votes
+    assert verdicts(labels) == {"first": 990, "second": 969, "tie": 436}
+    assert len({label.annotator for label in labels}) == 905
+    assert sorted({len(found.labels) for found in pairs_of(rows)}) == [4, 5]  # five pairs have four votes
     assert {label.order for label in labels} == {Order.UNKNOWN} and all(label.rationale for label in labels)
-    assert len({row.row_id for row in rows}) == 160
+    assert len({row.row_id for row in rows}) == 480
 
 
 def test_the_first_pair_of_the_sample():
-    found = pairs_of(read_sample(UkpReader(), "ukp-convarg", keep="tv-is-better"))[0]
+    found = pairs_of(read_sample(UkpReader(), "ukp-convarg", keep="tv-is-better-than-books_tv"))[0]
     (prompt,) = text_of(found.prompt)
     assert prompt == (
         'In the debate "TV is better than Books", make a convincing argument for this side: TV\n\n'

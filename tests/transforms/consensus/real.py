@@ -22,9 +22,9 @@ EXAMPLES = Path(__file__).parents[3] / "examples" / "data"
 SHARED = Path("/work/shared/data")
 
 
-def annotations(root: Path, name: str, format: str) -> list[dict]:
+def annotations(path: str | list[str], name: str, format: str) -> list[dict]:
     """Every annotation of a source on whole answers, oriented as ingest does."""
-    source = SourceOptions.model_validate({"name": name, "format": format, "path": str(root)})
+    source = SourceOptions.model_validate({"name": name, "format": format, "path": path})
     found = []
     for intake in plan_source(source):
         for row in source.reader.read(intake.unit, open_source_file):
