@@ -18,9 +18,11 @@ from prefcurate.schemas.records import (
     Pairs,
     Verdict,
 )
+from prefcurate.transforms.accounts import SourceAccount, source_accounts, used_rows
 from prefcurate.transforms.ingest.ingest import TABLES_OF_INGEST, Ingest
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import FINGERPRINTS, Store
 
 INGEST = "test-sources"
@@ -104,3 +106,9 @@ def run_stage(transform: beam.PTransform, *flags: str) -> None:
     options = beam.options.pipeline_options.PipelineOptions(["--runner=FnApiRunner", *flags])
     with beam.Pipeline(options=options) as pipeline:
         _ = pipeline | transform
+
+
+def row_accounts(snapshot: Snapshot) -> list[SourceAccount]:
+    """The accounts of all sources, shard after shard in this process."""
+    shards = range(snapshot.store.shards)
+    return source_accounts(snapshot, (rows for shard in shards for rows in used_rows(snapshot, shard)))

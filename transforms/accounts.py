@@ -86,12 +86,6 @@ def source_accounts(snapshot: Snapshot, used: Iterable[UsedRows]) -> list[Source
     ]
 
 
-def row_accounts(snapshot: Snapshot) -> list[SourceAccount]:
-    """The accounts of all sources, shard after shard in this process; `snapshot` pins occurrences and intakes."""
-    shards = range(snapshot.store.shards)
-    return source_accounts(snapshot, (rows for shard in shards for rows in used_rows(snapshot, shard)))
-
-
 def accounts_table(accounts: Iterable[SourceAccount]) -> pa.Table:
     """The rows of the table `accounts`."""
     rows = [{"prompt_id": "", **vars(account)} for account in accounts]

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.accounts import SourceAccount, UsedRows, accounts_table, row_accounts, source_accounts
+from prefcurate.transforms.accounts import SourceAccount, UsedRows, accounts_table, source_accounts
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import Store
-from tests.helpers import context, ingest, label, make_store, pair
+from tests.helpers import context, ingest, label, make_store, pair, row_accounts
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 FIELDS = {"prompt": "q", "response_a": "x", "response_b": "y"}

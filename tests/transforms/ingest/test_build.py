@@ -13,12 +13,12 @@ import pytest
 
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.records import GivenPair, GivenRating, InputRow, Pairs, Unreadable
-from prefcurate.transforms.accounts import SourceAccount, row_accounts
+from prefcurate.transforms.accounts import SourceAccount
 from prefcurate.transforms.ingest.build import fact_ids, occurrence_ids
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import Store
-from tests.helpers import context, ingest, label, pair, source
+from tests.helpers import context, ingest, label, pair, row_accounts, source
 
 KEYS = ("intake_id", "number", "pair", "source", "row_hash", "row_id", "prompt_id")
 
