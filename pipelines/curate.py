@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
 from prefcurate.pipelines.config import Config
-from prefcurate.pipelines.launch import launch, pipeline_options
+from prefcurate.pipelines.launch import Engine, Said
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.annotate.remarks import unfinished
@@ -65,27 +65,28 @@ def curate(
         FlagError: a Beam flag is wrong; nothing ran.
         StageFailed: a stage's job failed; what it finished is taken up by the next run.
     """
-    options = pipeline_options(flags)
+    engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit))
     store = Store(config.store, config.shards)
     store.create()
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     ran: list[str] = []
-    for stage in STAGES:
-        if names is not None and stage.name not in names:
-            continue
-        context = stage_context(config, stage, store, run_id)
-        if up_to_date(context):
-            progress.skipped(stage.name)
-        else:
-            if not ran:
-                _write_run(config, store, run_id)
-            with progress.running(store, stage):
-                launch(stage.name, stage.transform(config, context), options)
-            ran.append(stage.name)
-        entry = store.latest(stage.name, context.settings)
-        progress.remarks(entry)
-        if stage is ingest.STAGE:
-            _check_intakes(config, context)
+    with engine:
+        for stage in STAGES:
+            if names is not None and stage.name not in names:
+                continue
+            context = stage_context(config, stage, store, run_id)
+            if up_to_date(context):
+                progress.skipped(stage.name)
+            else:
+                if not ran:
+                    _write_run(config, store, run_id)
+                with progress.running(store, stage):
+                    engine.launch(stage.name, stage.transform(config, context))
+                ran.append(stage.name)
+            entry = store.latest(stage.name, context.settings)
+            progress.remarks(entry)
+            if stage is ingest.STAGE:
+                _check_intakes(config, context)
     return Outcome(tuple(ran), tuple(_left(store)))
 
 
