@@ -93,22 +93,17 @@ class Annotate(beam.PTransform):
     def _computed(self, units: beam.PCollection, planned: beam.PCollection) -> beam.PCollection:
         fitted = tuple(a for a in self.annotators if isinstance(a, FittedAnnotator))
         local = _names(a for a in self.annotators if isinstance(a, LocalAnnotator) and a not in fitted)
-        works = planned | "without fit" >> _Only(Work, local) | "as one" >> beam.Map(lambda work: [work])
+        works = planned | "without fit" >> _Only(Work, local)
         if fitted:
             examples = units | "examples" >> beam.FlatMap(_examples, self.context, fitted)
             to_fit = planned | "to be fitted" >> _Only(Work, _names(fitted)) | "by annotator" >> beam.Map(_by_annotator)
             results = (
                 {"works": to_fit, "examples": examples}
                 | "learn from all" >> beam.CoGroupByKey()
-                | "fit" >> beam.Map(_fit, self.context, fitted)
+                | "fit" >> beam.FlatMap(_fit, self.context, fitted).with_output_types(Work)
             )
             works = (works, results) | "with and without fit" >> beam.Flatten()
-        return (
-            works
-            | "each" >> beam.FlatMap(lambda some: some)
-            | "spread" >> beam.Reshuffle()
-            | "answer" >> beam.FlatMap(_answer, self.context, self.annotators)
-        )
+        return works | "spread" >> beam.Reshuffle() | "answer" >> beam.FlatMap(_answer, self.context, self.annotators)
 
     def _asked(self, planned: beam.PCollection) -> beam.PCollection:
         asking = tuple(a for a in self.annotators if isinstance(a, AskedAnnotator))
@@ -148,10 +143,14 @@ class _Tell(beam.PTransform):
     def expand(self, remarks: beam.PCollection) -> beam.PCollection:
         return (
             remarks
-            | beam.Map(lambda remark: (remark.annotator, remark)).with_output_types(tuple[str, Remark])
+            | beam.Map(_by_who)
             | beam.GroupByKey()
             | beam.FlatMap(_tell, self.annotators, beam.pvalue.AsSingleton(self.pinned))
         )
+
+
+def _by_who(remark: Remark) -> tuple[str, Remark]:
+    return remark.annotator, remark
 
 
 def _names(annotators: Iterable[Annotator]) -> frozenset[str]:

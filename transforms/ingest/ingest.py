@@ -50,15 +50,19 @@ class Ingest(beam.PTransform):
         )
         resolved = (
             staged
-            | "by source" >> beam.WithKeys(lambda staged: staged.source)
+            | "by source" >> beam.Map(_by_source)
             | "files of a source" >> beam.GroupByKey()
             | "same files" >> beam.FlatMap(_resolve).with_output_types(Staged)
             | "resolved once" >> beam.Reshuffle()
         )
-        active = resolved | "active" >> beam.Map(_active_id) | "all active" >> beam.CombineGlobally(_Distinct())
+        active = (
+            resolved
+            | "active" >> beam.Map(_active_id)
+            | "all active" >> beam.CombineGlobally(_Distinct()).with_output_types(tuple[str, ...])
+        )
         shards = (
             resolved
-            | "slices" >> beam.FlatMap(lambda staged: [(piece.shard, piece) for piece in staged.slices])
+            | "slices" >> beam.FlatMap(_by_shard)
             | "slices of a shard" >> beam.GroupByKey()
             | "build shards" >> beam.FlatMap(_build, snapshot, beam.pvalue.AsSingleton(active))
         )
@@ -97,6 +101,15 @@ def _resolve(keyed: tuple[str, Iterable[Staged]]) -> Iterator[Staged]:
             yield replace(staged, same_as=None) if not staged.committed else staged
         else:
             yield replace(staged, same_as=original, slices=(), quarantine=None)
+
+
+def _by_source(staged: Staged) -> tuple[str, Staged]:
+    return staged.source, staged
+
+
+def _by_shard(staged: Staged) -> Iterator[tuple[int, Slice]]:
+    for piece in staged.slices:
+        yield piece.shard, piece
 
 
 def _active_id(staged: Staged) -> str:

@@ -67,7 +67,7 @@ class BuildRubrics(beam.PTransform):
             pinned
             | ShardUnits()
             | "trusted labels" >> beam.FlatMap(collect)
-            | "together" >> beam.Map(lambda contrasts: ("", contrasts))
+            | "together" >> beam.Map(_together)
             | "gather" >> beam.GroupByKey()
             | "mine" >> beam.FlatMap(Build(context, options))
             # What is paid for must not be asked again because the step before is run again.
@@ -76,6 +76,10 @@ class BuildRubrics(beam.PTransform):
         )
         # Answers that another run has pending were paid for.
         return made | CommitStage(context, pinned, keep_unmerged=True)
+
+
+def _together(contrasts: tuple[Contrast, ...]) -> tuple[str, tuple[Contrast, ...]]:
+    return "", contrasts
 
 
 @dataclass(frozen=True)
