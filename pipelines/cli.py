@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -73,7 +74,9 @@ def plan(config: ConfigArgument, limit: LimitOption = None) -> None:
     from prefcurate.pipelines.plan import plan as plan_run
     from prefcurate.pipelines.plan import render
 
-    typer.echo(render(plan_run(_validated(config, limit))))
+    settings = _validated(config, limit)
+    with _explained(settings.store):
+        typer.echo(render(plan_run(settings)))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -87,16 +90,19 @@ def run(
 ) -> None:
     """Computes what is missing and publishes. Flags that it does not know go to Beam (--runner=SparkRunner …)."""
     from prefcurate.pipelines.curate import curate
+    from prefcurate.pipelines.launch import StageFailed
     from prefcurate.pipelines.progress import Progress
     from prefcurate.pipelines.summary import summary
+    from prefcurate.transforms.store.trouble import explained
 
     settings = _validated(config, limit)
     console = Console(emoji=False)
     names = _stage_names(stages)
     console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
-    outcome = curate(settings, Progress(console), names, context.args)
-    if names is None:
-        summary(_open(settings.store), console)
+    with explained(settings.store, also=(StageFailed,)):
+        outcome = curate(settings, Progress(console), names, context.args)
+        if names is None:
+            summary(_open(settings.store), console)
     for line in outcome.unfinished:
         typer.echo(f"not finished: {line}", err=True)
     raise typer.Exit(FAILED if outcome.unfinished else 0)
@@ -108,7 +114,8 @@ def status(store: StoreArgument) -> None:
     from prefcurate.pipelines.status import render
     from prefcurate.pipelines.status import status as status_of
 
-    render(status_of(_open(store)), Console(emoji=False))
+    with _explained(store):
+        render(status_of(_open(store)), Console(emoji=False))
 
 
 @app.command()
@@ -120,8 +127,9 @@ def query(
     """DuckDB with every table as a view of the rows that count, and `preferences`, the current release."""
     from prefcurate.pipelines.query import printed, query_store
 
-    for line in printed(query_store(_open(store), sql), format.value):
-        typer.echo(line)
+    with _explained(store):
+        for line in printed(query_store(_open(store), sql), format.value):
+            typer.echo(line)
 
 
 @app.command()
@@ -132,7 +140,8 @@ def show(
     """Everything known about one pair: texts, who said what, what was decided and why."""
     from prefcurate.pipelines.show import show as show_pair
 
-    typer.echo(show_pair(_open(store), id))
+    with _explained(store):
+        typer.echo(show_pair(_open(store), id))
 
 
 @app.command()
@@ -145,7 +154,15 @@ def diff(
     from prefcurate.pipelines.diff import diff as diff_releases
     from prefcurate.pipelines.diff import render
 
-    typer.echo(render(diff_releases(_open(store), a, b)))
+    with _explained(store):
+        typer.echo(render(diff_releases(_open(store), a, b)))
+
+
+def _explained(root: str) -> AbstractContextManager[None]:
+    from prefcurate.transforms.store.files import absolute
+    from prefcurate.transforms.store.trouble import explained
+
+    return explained(absolute(root))
 
 
 def _open(root: str) -> "Store":

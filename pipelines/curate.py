@@ -20,6 +20,7 @@ from prefcurate.transforms.ingest.sources import listing
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.store import FINGERPRINTS, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.trouble import check_writable
 
 STAGES: tuple[Stage, ...] = (
     ingest.STAGE,
@@ -68,6 +69,7 @@ def curate(
     engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit))
     store = Store(config.store, config.shards)
     store.create()
+    check_writable(store.root)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     ran: list[str] = []
     with engine:

@@ -47,8 +47,9 @@ def query_store(store: Store, sql: str) -> pa.RecordBatchReader:
     Raises:
         QueryError: the query is wrong; the message says where.
     """
+    connection = connect(store)
     try:
-        relation = connect(store).sql(sql)
+        relation = connection.sql(sql)
     except duckdb.Error as error:
         raise QueryError(f"DuckDB: {error}\ntables: {', '.join([*TABLES, 'preferences'])}") from error
     if relation is None:

@@ -71,11 +71,10 @@ def _described(path: str, table: str, shard: int) -> Pending:
 
 def rows_of(parts: Iterable[Part], columns: Sequence[str]) -> pa.Table:
     """Some columns of several parts of one table, one after the other; without rows when there are no parts."""
-    tables = []
-    for part in parts:
-        with opened(part.path) as stream:
-            tables.append(pq.read_table(stream, columns=list(columns)).replace_schema_metadata(None))
-    return pa.concat_tables(tables) if tables else pa.table({column: pa.array([], pa.string()) for column in columns})
+    found = list(parts)
+    if not found:
+        return pa.table({column: pa.array([], pa.string()) for column in columns})
+    return _dataset(found).to_table(columns=list(columns))
 
 
 def compacted(site: Site, table: str) -> list[Part]:

@@ -45,6 +45,20 @@ def listed(uri: str, suffix: str = "") -> list[str]:
     return sorted(name if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(name) for name in found)
 
 
+def sizes(uri: str, suffix: str = "") -> list[tuple[str, int]]:
+    """All files below an address with their bytes, sorted; none when it does not exist."""
+    fs, path = filesystem(uri)
+    if not fs.exists(path):
+        return []
+    local = isinstance(fs, LocalFileSystem)
+    found = fs.find(path, detail=True).items()
+    return sorted(
+        (name if local else fs.unstrip_protocol(name), int(about["size"]))
+        for name, about in found
+        if name.endswith(suffix)
+    )
+
+
 def read_bytes(uri: str) -> bytes:
     """The whole content of a small file."""
     fs, path = filesystem(uri)

@@ -84,9 +84,14 @@ class Snapshot:
         if paths and not any("://" in path or _PATTERN.search(path) for path in paths):
             # DuckDB's own reader holds one row group; that of an Arrow dataset reads many ahead, all of a shard's text.
             parts = connection.read_parquet(paths, hive_partitioning=False, union_by_name=True)
-            if parts.columns == TABLES[table].schema.names:
-                parts.create_view(f"all_{table}")
-                return
+            empty = connection.from_arrow(TABLES[table].schema.remove_metadata().empty_table())
+            # Parts of an older version lack the columns that came later.
+            columns = [
+                f'"{name}"' if name in parts.columns else f'NULL::{kind} AS "{name}"'
+                for name, kind in zip(empty.columns, empty.types, strict=True)
+            ]
+            parts.select(", ".join(columns)).create_view(f"all_{table}")
+            return
         connection.register(f"all_{table}", self.store.dataset(table, version, shard))
 
     def table(self, name: str, shard: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:

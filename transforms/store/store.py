@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -13,27 +13,35 @@ from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction
 
-from prefcurate.schemas.errors import SpokenError
-from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
-from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
+from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES, Table
+from prefcurate.transforms.store.about import About, about_ours, check_fits, check_readable, read_about, write_about
+from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
+from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
+from prefcurate.transforms.store.errors import StoreError as StoreError
+from prefcurate.transforms.store.errors import WrongStore as WrongStore
+from prefcurate.transforms.store.files import exists, join, listed, sizes
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
 
 FINGERPRINTS = "fingerprints"
 """Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
 
 
-class StoreError(SpokenError):
-    """Something about a store that a person must decide: the message says what and how."""
+def check_logs(root: str) -> None:
+    """Looks for commits without content, which a power cut can leave on a disk and which Delta reads as empty.
 
-
-class WrongStore(StoreError):
-    """The configuration names a store that does not fit it, or a place where none can be."""
-
-    exit_status: ClassVar[int] = 2
-
-
-class CommitConflict(StoreError):
-    """Another run committed first; what this run finished is kept and taken up by the next."""
+    Raises:
+        DamagedStore: there is one; going on would be going on without its rows.
+    """
+    if "://" in root:
+        return
+    for table in TABLES:
+        log = join(table_folder(root, table), "_delta_log")
+        for path, size in sizes(log, ".json"):
+            if not size:
+                raise DamagedStore(
+                    f"the log of the table {table} is damaged: {path} is empty; `prefcurate repair {root}` makes it again "
+                    "from the table's files"
+                )
 
 
 @dataclass(frozen=True)
@@ -58,51 +66,72 @@ class Store:
     shards: int
 
     def create(self) -> None:
-        """Makes the tables that are missing; an existing store is checked against `shards`.
+        """Makes the tables (and columns) that are missing; an existing store is checked against `shards`.
 
         Raises:
-            StoreError: the store was made with another number of shards or a newer schema, or cannot be written.
+            WrongStore: the store has another number of shards or ids of another meaning, or cannot be written.
+            StoreError: a newer prefcurate wrote it.
+            DamagedStore: `store.json` or a table's log is missing or damaged; nothing is made in its place.
         """
-        about = join(self.root, "store.json")
-        if exists(about):
-            found = json.loads(read_bytes(about))
-            if found["shards"] != self.shards:
-                raise WrongStore(
-                    f"the store {self.root} has {found['shards']} shards, the configuration says shards: {self.shards}; "
-                    f"set shards: {found['shards']} or use a new store"
-                )
-            if found["schema_version"] > SCHEMA_VERSION:
-                raise StoreError(f"the store {self.root} was written by a newer prefcurate; upgrade prefcurate")
+        about = read_about(self.root)
+        if about is not None:
+            check_fits(self.root, about, self.shards)
         try:
-            self._create_tables()
+            self._create_tables(about)
         except (DeltaError, OSError) as error:
+            if about is not None:
+                raise
             why = str(error).splitlines()[0]
             raise WrongStore(
                 f"no store can be made at {self.root}: {why}; set `store:` to a folder that you may write"
             ) from error
-        if not exists(about):
-            content = {"shards": self.shards, "schema_version": SCHEMA_VERSION}
-            write_bytes(about, (json.dumps(content, indent=1) + "\n").encode())
+        if about != about_ours(self.shards):
+            write_about(self.root, about_ours(self.shards))
 
-    def _create_tables(self) -> None:
+    def _create_tables(self, about: About | None) -> None:
+        check_logs(self.root)
         for table in TABLES.values():
             if not exists(join(self.address(table.name), "_delta_log")):
+                if listed(self.address(table.name), ".parquet") or (about and about.schema_version == SCHEMA_VERSION):
+                    raise DamagedStore(
+                        f"the table {table.name} has no log ({self.address(table.name)}/_delta_log is missing); "
+                        f"`prefcurate repair {self.root}` makes it again from the table's files"
+                    )
                 partitioned = table.schema.append(pa.field("shard", pa.int32()))
                 DeltaTable.create(
                     self.address(table.name), Schema.from_arrow(partitioned), mode="ignore", partition_by=["shard"]
                 )
+            elif about is None and self.delta(table.name).version() > 0:
+                raise DamagedStore(
+                    f"{self.root} holds tables and no store.json; `prefcurate repair {self.root}` writes it again"
+                )
+            elif about is not None and about.schema_version < SCHEMA_VERSION:
+                self._add_columns(table)
+
+    def _add_columns(self, table: Table) -> None:
+        """Adds the columns that a newer version brought; parts from before say nothing there and stay as they are."""
+        delta = self.delta(table.name)
+        present = {column.name for column in delta.schema().fields}
+        missing = pa.schema([column for column in table.schema if column.name not in present])
+        if len(missing):
+            delta.alter.add_columns(list(Schema.from_arrow(missing).fields))
 
     @classmethod
     def open(cls, root: str) -> "Store":
         """An existing store.
 
         Raises:
-            StoreError: there is none at this address.
+            StoreError: there is none at this address, or a newer prefcurate wrote it.
+            DamagedStore: `store.json` or a table's log is damaged.
         """
-        about = join(root, "store.json")
-        if not exists(about):
+        about = read_about(root)
+        if about is None:
+            if exists(join(table_folder(root, "comparisons"), "_delta_log")):
+                raise DamagedStore(f"{root} holds tables and no store.json; `prefcurate repair {root}` writes it again")
             raise StoreError(f"there is no store at {root} (no store.json); `prefcurate run CONFIG` makes one")
-        return cls(root, int(json.loads(read_bytes(about))["shards"]))
+        check_readable(root, about)
+        check_logs(root)
+        return cls(root, about.shards)
 
     def address(self, table: str) -> str:
         """Where a table lies."""
@@ -113,8 +142,16 @@ class Store:
         return DeltaTable(self.address(table), version=version)
 
     def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
-        """The newest version of each table."""
-        return {name: self.delta(name).version() for name in tables or TABLES}
+        """The newest version of each table.
+
+        Raises:
+            StoreError: the store was resharded since it was opened: shards no longer mean the same.
+        """
+        found = {name: self.delta(name).version() for name in tables or TABLES}
+        about = read_about(self.root)
+        if about is not None and (about.shards, about.resharding) != (self.shards, None):
+            raise StoreError(f"the store {self.root} was resharded meanwhile; run the same command again")
+        return found
 
     def dataset(self, table: str, version: int | None = None, shard: int | None = None) -> ds.Dataset:
         """A table (or one shard of it) at a version, as an Arrow dataset without the column `shard`."""

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from prefcurate.schemas.canonical import CANONICAL_VERSION
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.files import read_bytes, write_bytes
 from prefcurate.transforms.store.store import CommitConflict, Store, StoreError, WrongStore
@@ -18,7 +19,11 @@ def test_a_new_store_has_every_table_and_no_row(tmp_path):
     for name, table in TABLES.items():
         empty = store.dataset(name).to_table()
         assert (empty.num_rows, empty.schema) == (0, table.schema.remove_metadata())
-    assert json.loads(read_bytes(f"{store.root}/store.json")) == {"shards": 2, "schema_version": SCHEMA_VERSION}
+    assert json.loads(read_bytes(f"{store.root}/store.json")) == {
+        "shards": 2,
+        "schema_version": SCHEMA_VERSION,
+        "canonical_version": CANONICAL_VERSION,
+    }
 
 
 def test_create_changes_nothing_the_second_time(tmp_path):
@@ -42,7 +47,8 @@ def test_create_refuses_another_number_of_shards(tmp_path):
     with pytest.raises(StoreError) as raised:
         Store(store.root, 4).create()
     assert str(raised.value) == (
-        f"the store {store.root} has 2 shards, the configuration says shards: 4; set shards: 2 or use a new store"
+        f"the store {store.root} has 2 shards, the configuration says shards: 4; set shards: 2, or run "
+        f"`prefcurate reshard {store.root} --shards 4` first"
     )
 
 

@@ -1,0 +1,250 @@
+"""Looks whether every file that a store names is there and has the bytes that were written.
+
+A part is named by the sha256 of its bytes and its size stands in the table's log; a release's manifest holds both of its files.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+import pyarrow as pa
+from deltalake.exceptions import DeltaError
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.about import about_file, read_about
+from prefcurate.transforms.store.errors import DamagedStore, StoreError
+from prefcurate.transforms.store.files import exists, filesystem, join, opened, read_bytes, sizes
+from prefcurate.transforms.store.parts import table_folder
+from prefcurate.transforms.store.store import Store
+
+READERS = 4
+"""Files that are read side by side: a checksum waits for the disk, and for a store over the network longer."""
+Kind = Literal["about", "log", "part", "spare", "release"]
+
+
+@dataclass(frozen=True, order=True)
+class Damage:
+    """One file that is missing or not what was written.
+
+    Attributes:
+        kind: about (`store.json`), log (of a table), part (that the table's newest version names), spare (a part that no
+            table names: older, or finished and not committed yet), release (a file of a release, or `current`).
+        table: whose it is; for a release its id.
+        shard: the part's; 0 otherwise.
+        path: the file.
+        what: in words what is wrong with it.
+        rows: that are lost with it, where something knows that.
+    """
+
+    kind: Kind
+    table: str
+    shard: int
+    path: str
+    what: str
+    rows: int = 0
+
+    def __str__(self) -> str:
+        """One line for a person."""
+        of = f"release {self.table}" if self.kind == "release" else self.table
+        where = f"{of}, shard {self.shard}" if self.kind in ("part", "spare") else of
+        rows = f", {self.rows:,} rows" if self.rows else ""
+        return f"{where}: {self.path} {self.what}{rows}"
+
+
+@dataclass(frozen=True)
+class _Expected:
+    kind: Kind
+    table: str
+    shard: int
+    path: str
+    bytes: int | None
+    sha256: str
+    rows: int = 0
+
+
+def find_damage(root: str) -> list[Damage]:
+    """Everything in a store that is not what was written. Reads every file once.
+
+    Raises:
+        StoreError: there is no store at this address.
+    """
+    if not exists(join(table_folder(root, "comparisons"))) and not exists(about_file(root)):
+        raise StoreError(f"there is no store at {root}; `prefcurate run CONFIG` makes one")
+    store = Store(root, 1)
+    about = list(_about(root))
+    logs = {damage.table: damage for table in TABLES for damage in _log(store, table)}
+    expected = [
+        *(part for table in TABLES if table not in logs for part in _parts(store, table)),
+        *_pending(root),
+    ]
+    with ThreadPoolExecutor(READERS) as readers:
+        parts = [damage for damage in readers.map(_checked, expected) if damage is not None]
+        lost_ledger = "stages" in logs or any(damage.table == "stages" for damage in parts)
+        releases = list(_releases(store, readers, lost_ledger))
+    return sorted([*about, *logs.values(), *parts, *releases])
+
+
+def damaged(root: str, found: Iterable[Damage]) -> DamagedStore:
+    """What to say where damage was met."""
+    lines = [str(damage) for damage in found]
+    more = [f"… and {len(lines) - 5} more"] if len(lines) > 5 else []
+    listed = "\n  ".join([*lines[:5], *more])
+    return DamagedStore(
+        f"files of the store {root} are damaged:\n  {listed}\n"
+        "`prefcurate repair CONFIG` sets them aside and computes again what it can"
+    )
+
+
+def _about(root: str) -> Iterator[Damage]:
+    path = about_file(root)
+    try:
+        if read_about(root) is None:
+            yield Damage("about", "store.json", 0, path, "is missing")
+    except DamagedStore:
+        yield Damage("about", "store.json", 0, path, "cannot be understood")
+
+
+def _log(store: Store, table: str) -> Iterator[Damage]:
+    log = join(store.address(table), "_delta_log")
+    if not exists(log):
+        # A table that a newer version brings is made by the next run, unless its parts say that it was there.
+        if sizes(store.address(table), ".parquet"):
+            yield Damage("log", table, 0, log, "is missing")
+        return
+    try:
+        _rows(store, table)
+    except (DeltaError, ValueError, KeyError) as error:
+        broken = _broken_file(log)
+        if broken is None and "gap" not in str(error) and "No protocol" not in str(error):
+            raise
+        yield Damage("log", table, 0, broken or log, "cannot be read" if broken else "lacks a commit")
+        return
+    empty = [path for path, size in sizes(log, ".json") if not size]
+    if empty:
+        yield Damage("log", table, 0, empty[0], "is empty")
+
+
+def _broken_file(log: str) -> str | None:
+    for path, _ in sizes(log, ".json"):
+        try:
+            for line in read_bytes(path).decode().splitlines():
+                json.loads(line)
+        except ValueError:
+            return path
+    return next((path for path, size in sizes(log, ".checkpoint.parquet") if not _is_parquet(path, size)), None)
+
+
+def _is_parquet(path: str, size: int) -> bool:
+    content = read_bytes(path)
+    return size > 8 and content[:4] == content[-4:] == b"PAR1"
+
+
+def _rows(store: Store, table: str) -> list[dict[str, object]]:
+    actions: list[dict[str, object]] = pa.table(store.delta(table).get_add_actions(flatten=True)).to_pylist()
+    return actions
+
+
+def _parts(store: Store, table: str) -> Iterator[_Expected]:
+    folder = store.address(table)
+    named = set()
+    for action in _rows(store, table):
+        path = join(folder, str(action["path"]))
+        named.add(path)
+        size, rows, shard = (int(str(action[key])) for key in ("size_bytes", "num_records", "partition.shard"))
+        yield _Expected("part", table, shard, path, size, _name(path), rows)
+    for path, _ in sizes(folder, ".parquet"):
+        if path not in named and "/_delta_log/" not in path:
+            yield _Expected("spare", table, _shard(path), path, None, _name(path))
+
+
+def _pending(root: str) -> Iterator[_Expected]:
+    for path, _ in sizes(join(root, "_pending"), ".parquet"):
+        table = path.rpartition("/shard=")[0].rpartition("/")[2]
+        if table in TABLES and _name(path):
+            yield _Expected("spare", table, _shard(path), path, None, _name(path))
+
+
+def _name(path: str) -> str:
+    """The sha256 that a part's name promises; empty when it promises none."""
+    stem = path.rpartition("/")[2].removesuffix(".parquet")
+    return stem if len(stem) == 64 and not set(stem) - set("0123456789abcdef") else ""
+
+
+def _shard(path: str) -> int:
+    told = path.rpartition("/shard=")[2].partition("/")[0]
+    return int(told) if told.isdigit() else 0
+
+
+def _checked(expected: _Expected) -> Damage | None:
+    what = _wrong(expected)
+    if what is None:
+        return None
+    return Damage(expected.kind, expected.table, expected.shard, expected.path, what, expected.rows)
+
+
+def _wrong(expected: _Expected) -> str | None:
+    fs, path = filesystem(expected.path)
+    try:
+        size = int(fs.size(path))
+        if expected.bytes is not None and size < expected.bytes:
+            return f"is truncated: {size:,} of {expected.bytes:,} bytes"
+        if not expected.sha256:
+            return None
+        with opened(expected.path) as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except FileNotFoundError:
+        return "is missing"
+    except OSError as error:
+        return f"cannot be read ({error.strerror or error})"
+    return None if digest == expected.sha256 else "is corrupted: its bytes are not those that were written"
+
+
+def _releases(store: Store, readers: ThreadPoolExecutor, lost_ledger: bool) -> Iterator[Damage]:
+    names = sorted(
+        {path.removeprefix(join(store.root, "releases") + "/").partition("/")[0] for path, _ in _release_files(store)}
+    )
+    sealed = _sealed(store)
+    for name in sorted({*names, *sealed} - {"current"}):
+        yield from _release(store, name, sealed.get(name), readers)
+    pointer = join(store.root, "releases", "current")
+    told = read_bytes(pointer).decode(errors="replace").strip() if exists(pointer) else ""
+    if sealed and told not in sealed:
+        yield Damage("release", "current", 0, pointer, "names no release" if told else "is missing or empty")
+
+
+def _release_files(store: Store) -> list[tuple[str, int]]:
+    return sizes(join(store.root, "releases"))
+
+
+def _sealed(store: Store) -> dict[str, str]:
+    """The sha256 of the manifest of every release that was committed; empty when the table cannot tell."""
+    try:
+        rows = store.dataset("releases").to_table(columns=["release_id", "manifest_sha256"]).to_pylist()
+    except (DeltaError, OSError, pa.ArrowException):
+        return {}
+    return {row["release_id"]: row["manifest_sha256"] for row in rows}
+
+
+def _release(store: Store, name: str, sealed: str | None, readers: ThreadPoolExecutor) -> Iterator[Damage]:
+    folder = join(store.root, "releases", name)
+    path = join(folder, "manifest.json")
+    if not exists(path):
+        # A release without a manifest and without a row was never finished; the next run finishes it.
+        if sealed is not None:
+            yield Damage("release", name, 0, path, "is missing")
+        return
+    content = read_bytes(path)
+    try:
+        files = json.loads(content)["files"]
+    except (ValueError, KeyError, TypeError):
+        files = None
+    if files is None or sealed not in (None, hashlib.sha256(content).hexdigest()):
+        yield Damage("release", name, 0, path, "is corrupted: it is not the manifest that was written")
+        return
+    wanted = [_Expected("release", name, 0, join(folder, f["path"]), f["bytes"], f["sha256"], f["rows"]) for f in files]
+    yield from (damage for damage in readers.map(_checked, wanted) if damage is not None)
+    if not exists(join(folder, "README.md")):
+        yield Damage("release", name, 0, join(folder, "README.md"), "is missing")
