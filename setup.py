@@ -39,6 +39,8 @@ EXTRAS = {
     "hub": ["datasets>=4,<6", "huggingface-hub>=0.30,<3"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
+# For those who run on Dataflow or keep stores at gs://: some seventy packages of Google's.
+EXTRAS["gcp"] = ["apache-beam[gcp]>=2.70,<3", "gcsfs>=2024.6"]
 # Tests import the extras as well: `pip install -e '.[all,dev]'`.
 EXTRAS["dev"] = [
     "ruff>=0.14,<1",
@@ -54,6 +56,7 @@ EXTRAS["dev"] = [
     "accelerate>=1.4,<2",
     "datasketch>=1.6,<3",
     "networkx>=3,<4",
+    *EXTRAS["gcp"],
 ]
 
 setup(

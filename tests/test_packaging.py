@@ -25,6 +25,7 @@ from prefcurate.transforms.measures import spoken
 from prefcurate.transforms.report.page import render_page
 from prefcurate.transforms.screen.minhash import signatures
 from prefcurate.transforms.screen.shingles import ShingleSets
+from tests.engines.graphs import BY_NAME, graph, payload, steps
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("schemas", "transforms", "pipelines")
@@ -87,7 +88,7 @@ def test_every_import_of_the_tests_is_declared(declared):
 
 
 def test_the_extra_all_holds_every_other_extra(declared):
-    others = set(declared) - {"core", "all", "dev"}
+    others = set(declared) - {"core", "all", "dev", "gcp"}
     assert set(declared["all"]) == {requirement for extra in others for requirement in declared[extra]}
 
 
@@ -150,15 +151,24 @@ class Core(PathFinder):
         return None if name.partition(".")[0] in {modules} else PathFinder.find_spec(name, path, target)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Core
-from prefcurate.pipelines.cli import main
-main()
 """
+COMMAND = WITHOUT + "from prefcurate.pipelines.cli import main\nmain()\n"
+WORKER = """
+import pathlib
+import prefcurate.transforms
+from apache_beam.internal import pickler
+for file in sorted(pathlib.Path("steps").iterdir()):
+    pickler.loads(file.read_bytes())
+print(prefcurate.transforms.__file__)
+print(*(name for name in sys.modules if name.startswith("prefcurate.pipelines")))
+"""
+"""What Beam's worker does with a step before it works."""
 
 
 @pytest.fixture
 def command(declared, tmp_path):
     """Runs the console script in a process where the extras cannot be imported."""
-    code = WITHOUT.format(modules=extra_modules(declared))
+    code = COMMAND.format(modules=extra_modules(declared))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         command = [sys.executable, "-c", code, *arguments]
@@ -218,14 +228,20 @@ def test_the_sdist_holds_the_rooms_and_their_papers_alone(sdist):
     assert {path for path in files if path.parts[0] in ROOMS} == {p for p in kept if p.suffix != ".pyc"}
 
 
-@pytest.mark.slow
-def test_the_installed_sdist_works_beside_folders_of_the_same_names(sdist, tmp_path):
-    installed, foreign = tmp_path / "installed", tmp_path / "foreign"
-    for room in ROOMS:
-        (foreign / room).mkdir(parents=True)
-        (foreign / room / "__init__.py").write_text("raise AssertionError('a decoy was imported')\n")
+@pytest.fixture(scope="module")
+def installed(sdist, tmp_path_factory) -> Path:
+    """A folder with what pip makes of the sdist, to be put into PYTHONPATH."""
+    folder = tmp_path_factory.mktemp("installed")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    _run(*pip, "--target", str(installed), str(sdist), cwd=foreign)
+    _run(*pip, "--target", str(folder), str(sdist), cwd=sdist.parent)
+    return folder
+
+
+@pytest.mark.slow
+def test_the_installed_sdist_works_beside_folders_of_the_same_names(installed, tmp_path):
+    for room in ROOMS:
+        (tmp_path / room).mkdir(parents=True)
+        (tmp_path / room / "__init__.py").write_text("raise AssertionError('a decoy was imported')\n")
     code = (
         "from importlib import resources\n"
         "from prefcurate.pipelines import cli\n"
@@ -233,7 +249,19 @@ def test_the_installed_sdist_works_beside_folders_of_the_same_names(sdist, tmp_p
         "print(ascii((resources.files('prefcurate.transforms.annotate') / 'prompts' / 'pairwise.md').read_text()))\n"
         "print(ascii((resources.files('prefcurate.transforms.report') / 'page.html.j2').read_text()))\n"
     )
-    where, prompt, page = _run(sys.executable, "-c", code, cwd=foreign, PYTHONPATH=str(installed)).splitlines()
+    where, prompt, page = _run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
     assert where == str(installed / "prefcurate" / "pipelines" / "cli.py")
     assert prompt == ascii((ROOT / "transforms/annotate/prompts/pairwise.md").read_text())
     assert page == ascii((ROOT / "transforms/report/page.html.j2").read_text())
+
+
+@pytest.mark.slow
+def test_a_worker_with_the_sdist_and_the_core_alone_reads_every_step(installed, declared, tmp_path):
+    (tmp_path / "steps").mkdir()
+    carried = {payload(step) for stage in BY_NAME for step in steps(graph(stage))} - {b""}
+    for number, content in enumerate(sorted(carried)):
+        (tmp_path / "steps" / str(number)).write_bytes(content)
+    code = WITHOUT.format(modules=extra_modules(declared)) + WORKER
+    where, above = _run(sys.executable, "-c", code, cwd=tmp_path, PYTHONPATH=str(installed)).splitlines()
+    assert where == str(installed / "prefcurate" / "transforms" / "__init__.py")
+    assert above == ""

@@ -1,12 +1,14 @@
 """Settings of the stage embed (the key `embed` of the YAML)."""
 
+import re
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.transforms.options import Options
 
+_ACCELERATOR = re.compile(r"type:[a-z0-9-]+;count:[1-9]\d*(;[a-z0-9_:.-]+)*")
 _ALGORITHM = 1
 """Raised by hand when other vectors come out of the same model: pooling, cutting, rounding."""
 
@@ -31,6 +33,17 @@ class EmbedOptions(Options):
     """auto: the GPU when there is one."""
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """auto: bfloat16 on a GPU that has it, else float16 there; float32 on a CPU."""
+
+    accelerator: str | None = None
+    """The GPU that an engine is asked for, in Beam's words: ``type:nvidia-tesla-t4;count:1;install-nvidia-driver``. Dataflow
+    then gives such workers to the step that embeds and plain ones to all others; engines that hand out no GPUs ignore it."""
+
+    @field_validator("accelerator")
+    @classmethod
+    def _spelled(cls, accelerator: str | None) -> str | None:
+        if accelerator is not None and not _ACCELERATOR.fullmatch(accelerator):
+            raise ValueError("write it as type:nvidia-tesla-t4;count:1;install-nvidia-driver")
+        return accelerator
 
     def fingerprint(self) -> str:
         """Of everything that can change a vector, wherever the weights came from and whatever device they run on."""

@@ -53,9 +53,14 @@ class Embed(beam.PTransform):
             | ShardUnits()
             | "missing texts" >> beam.FlatMap(plan, self.context, self.options).with_output_types(GroupUnit)
             | "spread groups" >> beam.Reshuffle()
-            | "embed" >> beam.FlatMap(embed_group, self.context, self.options).with_output_types(Part)
+            | "embed" >> self._embed()
         )
         return parts | CommitStage(self.context, pinned)
+
+    def _embed(self) -> beam.PTransform:
+        step = beam.FlatMap(embed_group, self.context, self.options).with_output_types(Part)
+        accelerator = self.options.accelerator
+        return step if accelerator is None else step.with_resource_hints(accelerator=accelerator)
 
 
 def plan(unit: Unit, context: StageContext, options: EmbedOptions) -> Iterator[GroupUnit]:

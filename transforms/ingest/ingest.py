@@ -43,7 +43,7 @@ class Ingest(beam.PTransform):
         snapshot = beam.pvalue.AsSingleton(pinned)
         staged = (
             root
-            | "sources" >> beam.Create(list(self.sources))
+            | "sources" >> beam.Create(list(self.sources), reshuffle=False)
             | "files" >> beam.FlatMap(plan_source, self.limit).with_output_types(Intake)
             | "spread files" >> beam.Reshuffle()
             | "read new files" >> beam.Map(_stage, self.context, snapshot).with_output_types(Staged)
@@ -55,11 +55,7 @@ class Ingest(beam.PTransform):
             | "same files" >> beam.FlatMap(_resolve).with_output_types(Staged)
             | "resolved once" >> beam.Reshuffle()
         )
-        active = (
-            resolved
-            | "active" >> beam.Map(_active_id)
-            | "all active" >> beam.CombineGlobally(_Distinct()).with_output_types(tuple[str, ...])
-        )
+        active = resolved | "active" >> beam.Map(_active_id) | "all active" >> beam.CombineGlobally(_Distinct())
         shards = (
             resolved
             | "slices" >> beam.FlatMap(_by_shard)
@@ -116,6 +112,8 @@ def _active_id(staged: Staged) -> str:
     return staged.same_as or staged.intake_id
 
 
+@beam.typehints.with_input_types(str)
+@beam.typehints.with_output_types(tuple[str, ...])
 class _Distinct(beam.CombineFn):
     """The sorted distinct strings of a collection, as a tuple."""
 

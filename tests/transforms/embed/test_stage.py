@@ -137,3 +137,19 @@ def test_only_the_beginning_of_a_text_leaves_the_file(tmp_path):
     (group,) = groups(snapshot, 0, "f")
     assert {len(text) for text in texts_of_group(snapshot, 0, "f", group, 10)[1]} == {10}
     assert missing.GROUP >= 256
+
+
+def test_an_accelerator_changes_no_vector_and_runs_where_there_is_none(tmp_path, model):
+    gpu = EmbedOptions(model="a-test", accelerator="type:nvidia-l4;count:1;install-nvidia-driver")
+    assert gpu.fingerprint() == OPTIONS.fingerprint()
+    store = make_store(tmp_path, PAIRS)
+    assert embed(store, options=gpu).table("embeddings").num_rows == 20 * 3
+    asked = len(model.asked)
+    embed(store, "second")
+    assert len(model.asked) == asked
+
+
+@pytest.mark.parametrize("accelerator", ["nvidia-l4", "type:nvidia-l4;count:0", "type:nvidia-l4; count:1"])
+def test_an_accelerator_that_no_engine_could_read_is_a_wrong_setting(accelerator):
+    with pytest.raises(ValueError, match="write it as type:nvidia-tesla-t4;count:1"):
+        EmbedOptions(accelerator=accelerator)
