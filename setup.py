@@ -36,11 +36,14 @@ EXTRAS = {
     "judge": ["httpx>=0.28,<1", "tenacity>=9,<10"],
     "consensus": ["crowd-kit>=1.4,<2", "pandas>=2.2,<4"],
     "report": ["plotly>=6,<8", "jinja2>=3.1,<4", "markupsafe>=2.1,<4"],
+    # Stores and sources at s3://; s3fs and gcsfs are released together with fsspec and named by the month.
+    "s3": ["s3fs>=2025.3,<2028"],
     "hub": ["datasets>=4,<6", "huggingface-hub>=0.30,<3"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 # For those who run on Dataflow or keep stores at gs://: some seventy packages of Google's.
-EXTRAS["gcp"] = ["apache-beam[gcp]>=2.70,<3", "gcsfs>=2024.6"]
+EXTRAS["gcs"] = ["gcsfs>=2025.3,<2028"]
+EXTRAS["gcp"] = ["apache-beam[gcp]>=2.70,<3", *EXTRAS["gcs"]]
 # Tests import the extras as well: `pip install -e '.[all,dev]'`.
 EXTRAS["dev"] = [
     "ruff>=0.14,<1",
@@ -57,6 +60,7 @@ EXTRAS["dev"] = [
     "datasketch>=1.6,<3",
     "networkx>=3,<4",
     *EXTRAS["gcp"],
+    "moto[server]>=5.1,<6",
 ]
 
 setup(

@@ -9,7 +9,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.store.files import filesystem, join, listed, opened, remove
+from prefcurate.transforms.store.files import arrow_dataset, join, listed, opened, remove
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
 
@@ -97,9 +97,7 @@ def compacted(site: Site, table: str) -> list[Part]:
 
 def _dataset(parts: Sequence[Part]) -> ds.Dataset:
     schema = TABLES[parts[0].table].schema.remove_metadata()
-    fs, _ = filesystem(parts[0].path)
-    paths = [filesystem(part.path)[1] for part in parts]
-    return ds.dataset(paths, schema=schema, filesystem=fs, format="parquet")
+    return arrow_dataset([part.path for part in parts], schema)
 
 
 def pending_spend(store: Store, committed: ds.Dataset, except_run: str) -> dict[str, float]:

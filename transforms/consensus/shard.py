@@ -17,7 +17,7 @@ from prefcurate.transforms.consensus.votes import FOLDS, VOTES
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, labels_in
 from prefcurate.transforms.steps.units import Unit
-from prefcurate.transforms.store.files import filesystem, join, replacing
+from prefcurate.transforms.store.files import join, opened, replacing
 from prefcurate.transforms.store.snapshot import Snapshot
 
 _COMPARISONS = """
@@ -148,7 +148,6 @@ def _cost(snapshot: Snapshot, shard: int) -> tuple[tuple[str, float], ...]:
 
 def read_votes(part: VotePart, sample: float) -> pa.Table:
     """A matrix that `write_votes` wrote; below one, ``sample`` is the share of its pairs that is read, by hash."""
-    fs, path = filesystem(part.path)
-    with fs.open(path, "rb") as stream:
+    with opened(part.path) as stream:
         votes = pq.read_table(stream).cast(VOTES)
     return votes if sample >= 1 else votes.filter(pc.less(votes["chance"], sample))

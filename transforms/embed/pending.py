@@ -3,7 +3,7 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prefcurate.transforms.store.files import filesystem, join, listed
+from prefcurate.transforms.store.files import join, listed, opened
 from prefcurate.transforms.store.parts import Part
 from prefcurate.transforms.store.store import Store
 
@@ -14,13 +14,13 @@ def finished_groups(store: Store, stage: str, shard: int, fingerprint: str) -> d
     found = {}
     for path in listed(folder, ".parquet"):
         try:
-            fs, name = filesystem(path)
-            with fs.open(name, "rb") as stream:
+            with opened(path) as stream:
                 metadata = pq.read_metadata(stream)
+                size = stream.seek(0, 2)
         except (OSError, pa.ArrowInvalid):
             continue
         footer = metadata.metadata or {}
         if footer.get(b"prefcurate.fingerprint") == fingerprint.encode():
             group = footer.get(b"prefcurate.group", b"").decode()
-            found[group] = Part("embeddings", shard, path, metadata.num_rows, fs.size(name), pending=True)
+            found[group] = Part("embeddings", shard, path, metadata.num_rows, size, pending=True)
     return found

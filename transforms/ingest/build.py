@@ -7,12 +7,11 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
-from pyarrow.fs import LocalFileSystem
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
 from prefcurate.transforms.ingest.staging import Slice
-from prefcurate.transforms.store.files import filesystem
+from prefcurate.transforms.store.files import arrow_files
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -45,8 +44,8 @@ def staged_rows(slices: Sequence[Slice]) -> ds.Dataset:
     """The staged rows of some slices as one dataset, read row group by row group."""
     fragments = []
     for piece in sorted(slices):
-        fs, path = filesystem(piece.path)
-        fragment = ds.ParquetFileFormat().make_fragment(path, fs if "://" in piece.path else LocalFileSystem())
+        fs, path = arrow_files(piece.path)
+        fragment = ds.ParquetFileFormat().make_fragment(path, fs)
         fragments.append(fragment.subset(row_group_ids=list(piece.row_groups)))
     return ds.FileSystemDataset(fragments, fragments[0].physical_schema, ds.ParquetFileFormat())
 

@@ -1,20 +1,20 @@
 """The files of a source: found, opened, hashed, and split into units of reading."""
 
+import gzip
 import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import IO
-
-import fsspec
+from typing import IO, cast
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.base import ReadUnit, SourceFile
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.store.files import filesystem, opened
+from prefcurate.transforms.store.remote import reaching
 
 
 class SourceError(WrongSetting):
@@ -90,6 +90,11 @@ def _distinct_names(names: dict[str, str]) -> dict[str, str]:
 
 
 def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+    with reaching(path):
+        return _list(path, suffixes)
+
+
+def _list(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
     fs, plain = filesystem(path)
     if fs.isdir(plain):
         base = plain
@@ -127,8 +132,9 @@ def _seen(source: SourceOptions, file: SourceFile) -> list[str]:
     known = source.reader.digest(file)
     if known is not None:
         return [file.uri, known]
-    fs, path = filesystem(file.uri)
-    about = fs.info(path)
+    with reaching(file.uri):
+        fs, path = filesystem(file.uri)
+        about = fs.info(path)
     changed = next((about[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in about), "")
     return [file.uri, str(about.get("size")), str(changed)]
 
@@ -156,5 +162,9 @@ def _digest(intake: Intake, file: SourceFile) -> str:
 @contextmanager
 def open_source_file(file: SourceFile) -> Iterator[IO[bytes]]:
     """A source file for reading bytes, decompressed when its name ends in .gz."""
-    with fsspec.open(file.uri, "rb", compression="gzip" if file.uri.endswith(".gz") else None) as stream:
-        yield stream
+    with opened(file.uri) as raw:
+        if not file.uri.endswith(".gz"):
+            yield cast(IO[bytes], raw)
+            return
+        with gzip.open(raw, "rb") as stream:
+            yield cast(IO[bytes], stream)

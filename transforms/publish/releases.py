@@ -1,7 +1,6 @@
 """Releases as they lie on disk: `STORE/releases/<id>/`, immutable, and `STORE/releases/current`, which names one."""
 
 import json
-import posixpath
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +10,7 @@ import pyarrow.dataset as ds
 
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.rows import schema_of
-from prefcurate.transforms.store.files import exists, filesystem, join, read_bytes, write_bytes
+from prefcurate.transforms.store.files import arrow_dataset, exists, join, names_in, read_bytes, write_bytes
 from prefcurate.transforms.store.store import StoreError
 
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -41,8 +40,7 @@ class Release:
         paths = [path for folder in folders for path in self.files(folder)]
         if not paths:
             return ds.dataset(schema.empty_table())
-        fs, _ = filesystem(self.root)
-        return ds.dataset([filesystem(path)[1] for path in paths], schema=schema, filesystem=fs, format="parquet")
+        return arrow_dataset(paths, schema)
 
     def preferences(self) -> pa.Table:
         """All published rows, for releases that fit in memory."""
@@ -56,10 +54,7 @@ def release_folder(root: str, release_id: str) -> str:
 
 def release_ids(root: str) -> list[str]:
     """The ids of all finished releases, sorted (ids are hashes: their order means nothing)."""
-    fs, path = filesystem(join(root, "releases"))
-    if not fs.exists(path):
-        return []
-    names = [posixpath.basename(name.rstrip("/")) for name in fs.ls(path, detail=False)]
+    names = names_in(join(root, "releases"))
     return sorted(
         name for name in names if _ID.fullmatch(name) and exists(join(release_folder(root, name), "manifest.json"))
     )

@@ -3,7 +3,6 @@
 import hashlib
 import itertools
 import json
-import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from prefcurate.transforms.publish.releases import name_current, release_folder
 from prefcurate.transforms.publish.work import Planned, ReleaseFile
 from prefcurate.transforms.steps.commit import Finished
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.store.files import exists, filesystem, join, read_bytes, replacing, write_bytes
+from prefcurate.transforms.store.files import copy, exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.parts import Part, write_part
 
 MANIFEST_VERSION = 1
@@ -104,14 +103,8 @@ def manifest(
 
 def _place(source: str, target: str) -> None:
     """Copies a file to its name in the release, unless an earlier attempt has done so."""
-    if exists(target):
-        return
-    fs, path = filesystem(source)
-    if "://" in target:
-        fs.copy(path, filesystem(target)[1])
-        return
-    with replacing(target) as local:
-        shutil.copyfile(path, local)
+    if not exists(target):
+        copy(source, target)
 
 
 def _release_row(release_id: str, folder: str, context: StageContext) -> Part:

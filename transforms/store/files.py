@@ -2,22 +2,43 @@
 
 import os
 import posixpath
+import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import fsspec
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.fs as pa_fs
 from fsspec import AbstractFileSystem
 from fsspec.implementations.local import LocalFileSystem
+
+from prefcurate.transforms.store.remote import file_options, prepared, reaching
+
+_CONFLICT_TRIES = 5
 
 
 def filesystem(uri: str) -> tuple[AbstractFileSystem, str]:
     """The file system of an address and the path inside it."""
-    fs, path = fsspec.core.url_to_fs(uri)
-    return fs, path
+    fs, path = fsspec.core.url_to_fs(uri, **file_options(uri))
+    return prepared(fs), path
+
+
+def arrow_files(uri: str) -> tuple[pa_fs.FileSystem, str]:
+    """The same for Arrow's readers."""
+    fs, path = filesystem(uri)
+    local = isinstance(fs, LocalFileSystem)
+    return pa_fs.LocalFileSystem() if local else pa_fs.PyFileSystem(pa_fs.FSSpecHandler(fs)), path
+
+
+def arrow_dataset(uris: Sequence[str], schema: pa.Schema) -> ds.Dataset:
+    """Parquet files of one file system, one or more, as one dataset of a schema."""
+    fs, _ = arrow_files(uris[0])
+    return ds.dataset([filesystem(uri)[1] for uri in uris], schema=schema, filesystem=fs, format="parquet")
 
 
 def join(root: str, *names: str) -> str:
@@ -30,28 +51,42 @@ def absolute(uri: str) -> str:
     return uri if "://" in uri else os.path.normpath(Path(uri).expanduser().absolute())
 
 
+def copy(source: str, target: str) -> None:
+    """Copies a file within one store, whole or not at all; an object store does it on its side."""
+    if "://" not in target:
+        with replacing(target) as local:
+            shutil.copyfile(source, local)
+        return
+    with reaching(target):
+        fs, path = filesystem(source)
+        fs.copy(path, filesystem(target)[1])
+
+
 def exists(uri: str) -> bool:
     """Whether something lies at an address."""
-    fs, path = filesystem(uri)
-    return bool(fs.exists(path))
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        return bool(fs.exists(path))
 
 
 def listed(uri: str, suffix: str = "") -> list[str]:
     """All files below an address, sorted, as addresses; none when it does not exist."""
-    fs, path = filesystem(uri)
-    if not fs.exists(path):
-        return []
-    found = [name for name in fs.find(path) if name.endswith(suffix)]
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        if not fs.exists(path):
+            return []
+        found = [name for name in fs.find(path) if name.endswith(suffix)]
     return sorted(name if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(name) for name in found)
 
 
 def sizes(uri: str, suffix: str = "") -> list[tuple[str, int]]:
     """All files below an address with their bytes, sorted; none when it does not exist."""
-    fs, path = filesystem(uri)
-    if not fs.exists(path):
-        return []
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        if not fs.exists(path):
+            return []
+        found = fs.find(path, detail=True).items()
     local = isinstance(fs, LocalFileSystem)
-    found = fs.find(path, detail=True).items()
     return sorted(
         (name if local else fs.unstrip_protocol(name), int(about["size"]))
         for name, about in found
@@ -59,10 +94,20 @@ def sizes(uri: str, suffix: str = "") -> list[tuple[str, int]]:
     )
 
 
+def names_in(uri: str) -> list[str]:
+    """The names of the files and folders that lie right in a folder, sorted; none when it does not exist."""
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        if not fs.exists(path):
+            return []
+        return sorted(posixpath.basename(name.rstrip("/")) for name in fs.ls(path, detail=False))
+
+
 def read_bytes(uri: str) -> bytes:
     """The whole content of a small file."""
-    fs, path = filesystem(uri)
-    return bytes(fs.cat_file(path))
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        return bytes(fs.cat_file(path))
 
 
 def write_bytes(uri: str, content: bytes) -> None:
@@ -71,18 +116,56 @@ def write_bytes(uri: str, content: bytes) -> None:
         Path(local).write_bytes(content)
 
 
+def create_bytes(uri: str, content: bytes) -> bool:
+    """Writes a small file if nothing lies there: of several writers at once exactly one is told True.
+
+    Args:
+        uri: the address.
+        content: must be this writer's alone (name a run): by it a write is known again whose answer was lost on the way.
+    """
+    fs, path = filesystem(uri)
+    if isinstance(fs, LocalFileSystem):
+        return _create_local(Path(path), content)
+    with reaching(uri):
+        for attempt in range(_CONFLICT_TRIES):
+            try:
+                fs.pipe_file(path, content, mode="create")
+                return True
+            except Exception:  # noqa: BLE001 each file system has its own name for "there is one"
+                if fs.exists(path):
+                    return bytes(fs.cat_file(path)) == content
+                if attempt == _CONFLICT_TRIES - 1:
+                    raise
+        raise AssertionError("the last attempt returns or raises")
+
+
+def _create_local(target: Path, content: bytes) -> bool:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.parent / f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.tmp"
+    try:
+        temporary.write_bytes(content)
+        # Unlike a rename, a link is refused where something lies; unlike open("x"), nobody sees half of the content.
+        os.link(temporary, target)
+    except FileExistsError:
+        return False
+    finally:
+        temporary.unlink(missing_ok=True)
+    return True
+
+
 def remove(uri: str) -> None:
     """Removes a file or folder; fine when it is not there."""
-    fs, path = filesystem(uri)
-    if fs.exists(path):
-        fs.rm(path, recursive=True)
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        if fs.exists(path):
+            fs.rm(path, recursive=True)
 
 
 @contextmanager
 def opened(uri: str) -> Iterator[BufferedIOBase]:
     """A file opened for reading bytes."""
     fs, path = filesystem(uri)
-    with fs.open(path, "rb") as stream:
+    with reaching(uri), fs.open(path, "rb") as stream:
         yield stream
 
 
@@ -106,4 +189,5 @@ def replacing(uri: str) -> Iterator[str]:
     with TemporaryDirectory() as folder:
         local = str(Path(folder) / "part")
         yield local
-        fs.put_file(local, path)
+        with reaching(uri):
+            fs.put_file(local, path)

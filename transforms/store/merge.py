@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.store.files import filesystem
+from prefcurate.transforms.store.files import arrow_dataset
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
 
@@ -51,7 +51,4 @@ def merge_parts(store: Store, parts: Sequence[Part], committed_version: int | No
 
 def _dataset(part: Part) -> ds.Dataset:
     schema = TABLES[part.table].schema.remove_metadata()
-    if "://" not in part.path:
-        return ds.dataset([part.path], schema=schema, format="parquet")
-    fs, path = filesystem(part.path)
-    return ds.dataset([path], schema=schema, filesystem=fs, format="parquet")
+    return arrow_dataset([part.path], schema)

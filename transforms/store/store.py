@@ -19,8 +19,16 @@ from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
 from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
 from prefcurate.transforms.store.errors import WrongStore as WrongStore
-from prefcurate.transforms.store.files import exists, join, listed, sizes
+from prefcurate.transforms.store.files import arrow_dataset, exists, join, listed, sizes
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
+from prefcurate.transforms.store.remote import (
+    TRIES,
+    Unreachable,
+    failed_to_answer,
+    reaching,
+    table_options,
+    told,
+)
 
 FINGERPRINTS = "fingerprints"
 """Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
@@ -78,12 +86,11 @@ class Store:
             check_fits(self.root, about, self.shards)
         try:
             self._create_tables(about)
-        except (DeltaError, OSError) as error:
+        except (DeltaError, OSError, Unreachable) as error:
             if about is not None:
                 raise
-            why = str(error).splitlines()[0]
             raise WrongStore(
-                f"no store can be made at {self.root}: {why}; set `store:` to a folder that you may write"
+                f"no store can be made at {self.root}: {told(error)}; set `store:` to a folder that you may write"
             ) from error
         if about != about_ours(self.shards):
             write_about(self.root, about_ours(self.shards))
@@ -97,16 +104,29 @@ class Store:
                         f"the table {table.name} has no log ({self.address(table.name)}/_delta_log is missing); "
                         f"`prefcurate repair {self.root}` makes it again from the table's files"
                     )
-                partitioned = table.schema.append(pa.field("shard", pa.int32()))
-                DeltaTable.create(
-                    self.address(table.name), Schema.from_arrow(partitioned), mode="ignore", partition_by=["shard"]
-                )
-            elif about is None and self.delta(table.name).version() > 0:
+                self._create_table(table)
+            elif about is None and self.delta(table.name).version() > 0 and read_about(self.root) is None:
                 raise DamagedStore(
                     f"{self.root} holds tables and no store.json; `prefcurate repair {self.root}` writes it again"
                 )
             elif about is not None and about.schema_version < SCHEMA_VERSION:
                 self._add_columns(table)
+
+    def _create_table(self, table: Table) -> None:
+        partitioned = Schema.from_arrow(table.schema.append(pa.field("shard", pa.int32())))
+        try:
+            with reaching(self.root):
+                DeltaTable.create(
+                    self.address(table.name),
+                    partitioned,
+                    mode="ignore",
+                    partition_by=["shard"],
+                    storage_options=table_options(self.root),
+                )
+        except DeltaError:
+            # Two runs may begin a store at the same time: one of them makes the table.
+            if not exists(join(self.address(table.name), "_delta_log", f"{0:020d}.json")):
+                raise
 
     def _add_columns(self, table: Table) -> None:
         """Adds the columns that a newer version brought; parts from before say nothing there and stay as they are."""
@@ -139,7 +159,8 @@ class Store:
 
     def delta(self, table: str, version: int | None = None) -> DeltaTable:
         """The Delta table, at a version or the newest."""
-        return DeltaTable(self.address(table), version=version)
+        with reaching(self.root):
+            return DeltaTable(self.address(table), version=version, storage_options=table_options(self.root))
 
     def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
         """The newest version of each table.
@@ -159,22 +180,21 @@ class Store:
         schema = TABLES[table].schema.remove_metadata()
         if not paths:
             return ds.dataset(pa.table({f.name: pa.array([], f.type) for f in schema}, schema=schema))
-        if "://" in self.root:
-            import fsspec
-
-            fs, _ = fsspec.core.url_to_fs(self.root)
-            return ds.dataset([fs._strip_protocol(p) for p in paths], schema=schema, filesystem=fs, format="parquet")
-        return ds.dataset(paths, schema=schema, format="parquet")
+        return arrow_dataset(paths, schema)
 
     def files(self, table: str, version: int | None = None) -> list[tuple[int, str]]:
         """The shard and address of every part of a table at a version, in a fixed order."""
-        actions = pa.table(self.delta(table, version).get_add_actions(flatten=True)).to_pylist()
+        actions = self._adds(table, version).select(["partition.shard", "path"]).to_pylist()
         found = [(int(a["partition.shard"]), join(self.address(table), a["path"])) for a in actions]
         return sorted(found)
 
+    def _adds(self, table: str, version: int | None) -> pa.Table:
+        with reaching(self.root):
+            return pa.table(self.delta(table, version).get_add_actions(flatten=True))
+
     def rows(self, table: str, version: int | None = None) -> int:
         """How many rows a table has at a version, from its log alone."""
-        return sum(pa.table(self.delta(table, version).get_add_actions(flatten=True))["num_records"].to_pylist())
+        return sum(self._adds(table, version)["num_records"].to_pylist())
 
     def commit(
         self,
@@ -207,18 +227,44 @@ class Store:
             if replace and newest.version() != base:
                 raise self._conflict(table, base)
             return base
-        schema = TABLES[table].schema.append(pa.field("shard", pa.int32()))
         properties = CommitProperties(
             custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
         )
-        try:
-            self.delta(table, base).create_write_transaction(
-                actions, "append", Schema.from_arrow(schema), ["shard"], commit_properties=properties
-            )
-        except CommitFailedError as error:
-            raise self._conflict(table, base) from error
+        self._write(table, base, actions, transaction, properties)
         # The object that wrote still says the version that it was opened at.
         return base + 1
+
+    def _write(
+        self,
+        table: str,
+        base: int,
+        actions: list[AddAction | RemoveAction],
+        transaction: str,
+        properties: CommitProperties,
+    ) -> None:
+        """Puts version ``base + 1`` into the log, once: when the answer is lost on the way, the log tells whose it is.
+
+        Raises:
+            CommitConflict: another run's commit stands there.
+            Unreachable: the object store does not answer.
+        """
+        schema = Schema.from_arrow(TABLES[table].schema.append(pa.field("shard", pa.int32())))
+        for attempt in range(TRIES):
+            try:
+                self.delta(table, base).create_write_transaction(
+                    actions, "append", schema, ["shard"], commit_properties=properties
+                )
+                return
+            except (CommitFailedError, DeltaError, OSError) as error:
+                newest = self.delta(table)
+                if newest.transaction_version(transaction) is not None:
+                    return
+                if newest.version() != base:
+                    raise self._conflict(table, base) from error
+                if not failed_to_answer(error) or attempt == TRIES - 1:
+                    with reaching(self.root):
+                        raise
+                time.sleep(0.2 * 2**attempt)
 
     def _actions(self, table: str, parts: Sequence[Part], base: int, replace: bool) -> list[AddAction | RemoveAction]:
         """What turns version `base` into the one with the parts."""

@@ -1,0 +1,121 @@
+"""How addresses with a scheme are reached: tries, time limits, and what is said when a service does not answer.
+
+Two libraries talk to an object store: fsspec's file systems (s3fs, gcsfs) for files, and deltalake for the tables' logs. Both
+take credentials and endpoint from the usual environment variables (AWS_…, GOOGLE_…); how long they try is set here for both.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from gzip import BadGzipFile
+from typing import Any
+
+from deltalake.exceptions import DeltaError
+from fsspec import AbstractFileSystem
+
+from prefcurate.schemas.errors import SpokenError
+
+TRIES = 6
+"""Of one request: refused (503, 429), reset or unanswered ones are made again, after waits that double (with chance)."""
+CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
+"""How long a connection, and the next bytes of an answer, may take before the try counts as failed."""
+READ_TRIES = 3
+"""Of reading an answer's body, when it breaks in the middle."""
+_KEYS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+_DECORATION = re.compile(r"\x1b\[\d+m|↳")
+"""Colours and arrows in deltalake's errors."""
+# Said by the file system of what is there or not: an answer, not a failure.
+_ANSWERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, BadGzipFile)
+
+
+class Unreachable(SpokenError):
+    """A store or source behind an address does not answer, or refuses, after all tries."""
+
+
+def scheme(address: str) -> str:
+    """`s3` of ``s3://bucket/folder``; empty for a local path."""
+    return address.partition("://")[0] if "://" in address else ""
+
+
+def file_options(address: str) -> dict[str, Any]:
+    """What fsspec's file system of an address is made with."""
+    if scheme(address) in ("s3", "s3a"):
+        limits = {
+            "retries": {"total_max_attempts": TRIES, "mode": "standard"},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": ANSWER_SECONDS,
+        }
+        # Another process's files must be seen: no listing is remembered.
+        return {"config_kwargs": limits, "use_listings_cache": False}
+    if scheme(address) in ("gs", "gcs"):
+        return {"use_listings_cache": False}
+    return {}
+
+
+def prepared(fs: AbstractFileSystem) -> AbstractFileSystem:
+    """The same file system; s3fs takes the number of its own tries, around those of `file_options`, in no other way."""
+    if hasattr(fs, "retries"):
+        fs.retries = READ_TRIES
+    return fs
+
+
+def table_options(address: str) -> dict[str, str] | None:
+    """What deltalake's object store is made with; the rest it takes from the environment."""
+    kind = scheme(address)
+    if kind not in ("s3", "s3a", "gs", "gcs"):
+        return None
+    options = {
+        "max_retries": str(TRIES),
+        "retry_timeout": "120s",
+        "connect_timeout": f"{CONNECT_SECONDS}s",
+        "timeout": f"{ANSWER_SECONDS}s",
+    }
+    if kind in ("s3", "s3a"):
+        endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL", "")
+        # botocore knows the first name and asks nobody before it talks plain HTTP; deltalake must be told both.
+        options |= {"aws_endpoint": endpoint} if endpoint else {}
+        options |= {"allow_http": "true"} if endpoint.startswith("http://") else {}
+    return options
+
+
+@contextmanager
+def reaching(address: str) -> Iterator[None]:
+    """Says in one line what a service at a remote address did not do; errors at local paths pass as they are.
+
+    Raises:
+        Unreachable: instead of the many errors of the libraries.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not scheme(address) or not failed_to_answer(error):
+            raise
+        raise Unreachable(
+            f"{address}: {told(error)}. Every request was tried up to {TRIES} times. What was finished is kept: the same "
+            "command goes on from there"
+        ) from error
+
+
+def failed_to_answer(error: BaseException) -> bool:
+    """Whether an error is a service's, not of what was read from it."""
+    if isinstance(error, _ANSWERS):
+        return False
+    if isinstance(error, TimeoutError | ConnectionError):
+        return True
+    if type(error).__module__.split(".")[0] in ("botocore", "aiobotocore", "aiohttp", "gcsfs", "google"):
+        return True
+    if isinstance(error, OSError | DeltaError) and str(error).startswith("Generic "):
+        return True  # what deltalake says of its object store
+    # Arrow raises OSErrors of broken files, without a number.
+    return isinstance(error, OSError) and error.errno is not None
+
+
+def told(error: BaseException) -> str:
+    """The error in one line, without the keys that the environment holds."""
+    lines = [_DECORATION.sub("", line).strip() for line in str(error).splitlines()]
+    text = ": ".join(dict.fromkeys(line for line in lines if line)) or type(error).__name__
+    for name in _KEYS:
+        if len(os.environ.get(name, "")) > 3:
+            text = text.replace(os.environ[name], f"[{name}]")
+    return text.rstrip(".")
