@@ -15,12 +15,15 @@ from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.launch import Engine, Said
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
+from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.ingest.sources import listing
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
+from prefcurate.transforms.store.lease import Lease, clear_dead
 from prefcurate.transforms.store.store import FINGERPRINTS, LedgerEntry, Store, StoreError
 from prefcurate.transforms.store.trouble import check_writable
+from prefcurate.transforms.store.vacuum import sweep_temporary
 
 STAGES: tuple[Stage, ...] = (
     ingest.STAGE,
@@ -64,6 +67,7 @@ def curate(
     Raises:
         StoreError: the store does not fit the configuration, another run was faster, too many rows are in quarantine.
         FlagError: a Beam flag is wrong; nothing ran.
+        StoreBusy: another run is at work on the store.
         StageFailed: a stage's job failed; what it finished is taken up by the next run.
     """
     engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit))
@@ -72,24 +76,49 @@ def curate(
     check_writable(store.root)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     ran: list[str] = []
-    with engine:
+    with engine, Lease(config.store, run_id, "run", progress.say) as lease:
         for stage in STAGES:
             if names is not None and stage.name not in names:
                 continue
             context = stage_context(config, stage, store, run_id)
+            if not up_to_date(context) and not lease.taken:
+                # Another run may have done it before it gave the lease back.
+                lease.take()
+                context = stage_context(config, stage, store, run_id)
             if up_to_date(context):
                 progress.skipped(stage.name)
             else:
                 if not ran:
                     _write_run(config, store, run_id)
-                with progress.running(store, stage):
-                    engine.launch(stage.name, stage.transform(config, context))
+                _run_stage(engine, lease, progress, stage, config, context)
                 ran.append(stage.name)
             entry = store.latest(stage.name, context.settings)
             progress.remarks(entry)
             if stage is ingest.STAGE:
                 _check_intakes(config, context)
+        _clear(store, lease)
     return Outcome(tuple(ran), tuple(_left(store)))
+
+
+def _run_stage(
+    engine: Engine, lease: Lease, progress: Progress, stage: Stage, config: Config, context: StageContext
+) -> None:
+    lease.check()
+    try:
+        with progress.running(context.store, stage):
+            engine.launch(stage.name, stage.transform(config, context))
+    except SpokenError:
+        # A run that was taken over fails in many ways; only this one says why.
+        lease.check()
+        raise
+
+
+def _clear(store: Store, lease: Lease) -> None:
+    """Removes what a dead run left beside the tables: nobody else writes now."""
+    if not lease.taken:
+        clear_dead(store.root)
+    elif lease.took_over and not lease.lost:
+        sweep_temporary(store)
 
 
 def stage_context(config: Config, stage: Stage, store: Store, run_id: str) -> StageContext:

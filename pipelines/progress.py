@@ -27,6 +27,10 @@ class Progress:
     def __init__(self, console: Console) -> None:
         self.console = console
 
+    def say(self, line: str) -> None:
+        """Something that a person who waits should know."""
+        self.console.print(f"  {line}", highlight=False, markup=False, emoji=False)
+
     def skipped(self, stage: str) -> None:
         """A stage had nothing to do."""
         self.console.print(f"  {stage:<10} up to date", style="dim", highlight=False)

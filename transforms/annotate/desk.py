@@ -8,6 +8,7 @@ from prefcurate.transforms.annotate.chat import Asked, Request
 from prefcurate.transforms.annotate.client import ChatSession
 from prefcurate.transforms.annotate.pending import Site
 from prefcurate.transforms.annotate.reservations import Purse, Reservation, call_rows
+from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.parts import Part
 
 SMALLEST_BATCH = 8
@@ -65,6 +66,8 @@ class Desk:
         size = max(SMALLEST_BATCH, 2 * self.session.concurrency)
         waiting, source = deque[Request](), iter(requests)
         while batch := list(_taken(waiting, source, size)):
+            # Who has been taken over pays for nothing any more: the other run asks the same.
+            still_holds(self.site.store.root, self.site.run_id)
             reservation = Reservation.open(self.site, self.purse, [self._priced(r) for r in batch], self.spent_before)
             waiting.extendleft(reversed(batch[len(reservation.requests) :]))
             if not reservation.requests or self.session.down:

@@ -10,6 +10,7 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.store.files import join, remove
+from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.merge import merge_parts
 from prefcurate.transforms.store.parts import Part
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -94,6 +95,7 @@ def _commit(
     before_ledger: Callable[[StageContext, list[Part | Finished]], None] | None,
     keep_unmerged: bool,
 ) -> str:
+    still_holds(context.store.root, context.run_id)
     parts = [output for output in outputs if isinstance(output, Part)]
     detail: dict[str, list[str]] = {}
     for finished in sorted((o for o in outputs if isinstance(o, Finished)), key=lambda f: (f.key, f.value)):
