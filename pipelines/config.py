@@ -1,7 +1,8 @@
 """The configuration: one YAML file, validated as a whole before anything runs."""
 
 import os
-from collections.abc import Callable
+import posixpath
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,7 +25,7 @@ from prefcurate.transforms.publish.options import PublishOptions
 from prefcurate.transforms.route.options import RouteOptions
 from prefcurate.transforms.rubrics.options import RubricOptions
 from prefcurate.transforms.screen.options import ScreenOptions
-from prefcurate.transforms.store.files import absolute
+from prefcurate.transforms.store.files import absolute, read_bytes
 
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1", "0.0.0.0")  # noqa: S104 as an address to ask, not to listen at
 
@@ -125,14 +126,14 @@ _UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _map
 
 
 def load_config(path: str) -> Config:
-    """Reads and validates a YAML file.
+    """Reads and validates a YAML file on this machine or behind an address such as gs://bucket/config.yaml.
 
     Raises:
         ConfigError: with every mistake found, one a line.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = (read_bytes(path) if "://" in path else Path(path).read_bytes()).decode("utf-8")
+    except (OSError, UnicodeDecodeError, ImportError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}") from error
     try:
         values = yaml.load(text, _UniqueKeys)  # noqa: S506 a SafeLoader
@@ -140,7 +141,7 @@ def load_config(path: str) -> Config:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
         raise ConfigError(f"{path} holds no settings; see examples/quickstart.yaml")
-    return parse_config(values, folder=str(Path(path).absolute().parent))
+    return parse_config(values, folder=posixpath.dirname(absolute(path)))
 
 
 def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
@@ -159,11 +160,18 @@ def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
 
 def _absolute_paths(config: Config, folder: str) -> Config:
     def resolved(path: str) -> str:
-        return path if "://" in path else absolute(str(Path(folder) / Path(path).expanduser()))
+        return path if "://" in path else _beside(folder, path)
 
     found = _with_paths(config, resolved).model_copy(update={"store": resolved(config.store)})
     found._folder = folder
     return found
+
+
+def _beside(folder: str, path: str) -> str:
+    scheme, remote, place = folder.partition("://")
+    if remote and not path.startswith(("/", "~")):
+        return f"{scheme}://{posixpath.normpath(posixpath.join(place, path))}"
+    return absolute(str(Path(folder) / Path(path).expanduser()))
 
 
 def as_written(config: Config) -> Config:
@@ -174,6 +182,17 @@ def as_written(config: Config) -> Config:
         return os.path.relpath(path, folder) if Path(path).is_relative_to(Path(folder).parent) else path
 
     return _with_paths(config, shortened)
+
+
+def named_paths(config: Config) -> Iterator[tuple[str, str]]:
+    """Every file and folder that the configuration names beside the store, after the key that names it."""
+    for source in config.sources:
+        paths = (source.path,) if isinstance(source.path, str) else source.path
+        # What has no files may be a name on a hub; a path is absolute by now.
+        yield from ((f"sources.{source.name}.path", p) for p in paths if source.reader.has_files or p.startswith("/"))
+    yield from ((f"benchmarks.{benchmark.name}.path", benchmark.path) for benchmark in config.benchmarks)
+    if config.overrides is not None:
+        yield "overrides", config.overrides
 
 
 def _with_paths(config: Config, change: Callable[[str], str]) -> Config:

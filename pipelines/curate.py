@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
-from prefcurate.pipelines.config import Config
+from prefcurate.pipelines.config import Config, named_paths
 from prefcurate.pipelines.launch import Engine, Said
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
@@ -70,7 +70,7 @@ def curate(
         StoreBusy: another run is at work on the store.
         StageFailed: a stage's job failed; what it finished is taken up by the next run.
     """
-    engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit))
+    engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit, tuple(named_paths(config))))
     store = Store(config.store, config.shards)
     store.create()
     check_writable(store.root)

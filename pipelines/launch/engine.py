@@ -3,6 +3,7 @@
 import difflib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
@@ -40,8 +41,9 @@ class Engine:
     def __init__(self, said: Said) -> None:
         self._runner = _runner(str(said.options["runner"] or ""))
         # The last of two flags counts: the name as Beam spells it.
-        named = Said((*said.flags, f"--runner={self._runner.name}"), said.store, said.shards, said.limit)
-        self.options = named.with_defaults(self._runner.defaults(named))
+        self._said = replace(said, flags=(*said.flags, f"--runner={self._runner.name}"))
+        self._defaults = self._runner.defaults(self._said)
+        self.options = self._said.with_defaults(self._defaults)
         self.words = self._runner.words(self.options)
 
     def __enter__(self) -> "Engine":
@@ -59,7 +61,8 @@ class Engine:
             StageFailed: the job failed in another way than by an error of ours, which is raised as it is where the runner
                 keeps its class.
         """
-        launch(stage, transform, self.options)
+        # Made anew: runners write into the options of a job, such as the place where its files are staged.
+        launch(stage, transform, self._said.with_defaults({**self._defaults, **self._runner.of_stage(stage)}))
 
 
 def _runner(name: str) -> Runner:

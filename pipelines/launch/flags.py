@@ -27,12 +27,14 @@ class Said:
         store: the store's address.
         shards: of the store.
         limit: rows read of each file, for a taste; None is all.
+        paths: the files and folders that the configuration names, each after the key that names it.
     """
 
     flags: tuple[str, ...]
     store: str = ""
     shards: int = 1
     limit: int | None = None
+    paths: tuple[tuple[str, str], ...] = ()
 
     @cached_property
     def options(self) -> Mapping[str, Any]:

@@ -23,9 +23,11 @@ class Runner:
             `FlagError`, before anything runs, where something must be said or was said wrongly.
         words: where and with how many workers it runs, for the first lines of a run.
         around: what must live while the stages' jobs run.
+        of_stage: further defaults, of one stage's job.
     """
 
     name: str
     defaults: Callable[[Said], Mapping[str, Setting]] = _nothing
     words: Callable[[PipelineOptions], str] = lambda options: ""
     around: Callable[[PipelineOptions], AbstractContextManager[None]] = lambda options: nullcontext()
+    of_stage: Callable[[str], Mapping[str, Setting]] = lambda stage: {}

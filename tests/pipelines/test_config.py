@@ -4,9 +4,10 @@ import copy
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import pytest
 
-from prefcurate.pipelines.config import ConfigError, load_config, parse_config
+from prefcurate.pipelines.config import ConfigError, as_written, load_config, named_paths, parse_config
 from prefcurate.pipelines.validate import validate_inputs
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.yaml"
@@ -304,3 +305,15 @@ def test_a_benchmark_that_cannot_be_used(tmp_path, content, message):
 def test_overrides_that_cannot_be_used(tmp_path):
     (tmp_path / "o.csv").write_text("comparison_id,label,who,why\nabc,c,me,spam\n")
     assert wrong_inputs(tmp_path, overrides="o.csv") == ["o.csv, line 2: label 'c' is none of a, b, drop"]
+
+
+def test_a_configuration_behind_an_address_names_what_lies_beside_it():
+    text = "{store: store, sources: [{name: a, format: hf_preference, path: ../in/a.jsonl}], overrides: /here/o.csv}"
+    with fsspec.open("memory://bucket/conf/c.yaml", "w") as stream:
+        stream.write(text)
+    config = load_config("memory://bucket/conf/c.yaml")
+    assert config.store == "memory://bucket/conf/store"
+    assert dict(named_paths(config)) == {"sources.a.path": "memory://bucket/in/a.jsonl", "overrides": "/here/o.csv"}
+    assert as_written(config).sources[0].path == "../in/a.jsonl"
+    with pytest.raises(ConfigError, match=r"cannot read the configuration memory://bucket/none\.yaml"):
+        load_config("memory://bucket/none.yaml")
