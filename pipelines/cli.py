@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 import sys
 from contextlib import AbstractContextManager
 from enum import StrEnum
@@ -18,6 +19,14 @@ if TYPE_CHECKING:
 
 FAILED, WRONG = 1, 2
 """Exit statuses: something failed and is named; the configuration is wrong and nothing was paid."""
+
+_ONE_THREAD_EACH = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+"""For the libraries that count in floats: how many threads share a sum changes its last bits, and work is spread over processes."""
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -200,6 +209,10 @@ def main() -> None:
     """The console script: errors that a person can mend end in one message and the right exit status."""
     # Beam's chatter stays out of the way: what goes wrong is said once, here.
     logging.basicConfig(level=logging.CRITICAL)
+    # A scheduler's word ends a run as ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for name, value in _ONE_THREAD_EACH.items():
+        os.environ.setdefault(name, value)
     status = status_of_command()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -8,11 +8,12 @@ import json
 import secrets
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
 from prefcurate.pipelines.config import Config, named_paths
-from prefcurate.pipelines.launch import Engine, Said
+from prefcurate.pipelines.launch import Engine, Said, StageFailed
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
@@ -76,6 +77,7 @@ def curate(
     check_writable(store.root)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     ran: list[str] = []
+    progress.say(engine.words)
     with engine, Lease(config.store, run_id, "run", progress.say) as lease:
         for stage in STAGES:
             if names is not None and stage.name not in names:
@@ -105,11 +107,26 @@ def _run_stage(
 ) -> None:
     lease.check()
     try:
-        with progress.running(context.store, stage):
+        with progress.running(context.store, stage), _pages_kept(context):
             engine.launch(stage.name, stage.transform(config, context))
     except SpokenError:
         # A run that was taken over fails in many ways; only this one says why.
         lease.check()
+        raise
+
+
+@contextmanager
+def _pages_kept(context: StageContext) -> Iterator[None]:
+    """What an error that nobody foresaw has to say to those who mend programs is kept beside the run's configuration."""
+    try:
+        yield
+    except StageFailed as error:
+        if error.pages:
+            kept = join(context.store.root, "_runs", f"{context.run_id}-{context.stage}.txt")
+            # The store itself may be what failed; the first error is the one to tell.
+            with suppress(OSError):
+                write_bytes(kept, error.pages.encode())
+                error.args = (f"{error} (all of it: {kept})",)
         raise
 
 

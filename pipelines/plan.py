@@ -11,7 +11,7 @@ import pyarrow as pa
 from prefcurate.pipelines import annotate, ingest
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.curate import STAGES, active_fingerprints, stage_context, up_to_date
-from prefcurate.pipelines.launch import launch, pipeline_options
+from prefcurate.pipelines.launch import Engine, Said
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.annotate.annotator import AskedAnnotator
 from prefcurate.transforms.annotate.money import spent
@@ -97,7 +97,8 @@ def _ingested(config: Config, kept: Store | None) -> Iterator[Store]:
         store = Store(folder, config.shards)
         store.create()
         context = stage_context(config, ingest.STAGE, store, "plan")
-        launch(ingest.STAGE.name, ingest.STAGE.transform(config, context), pipeline_options(()))
+        with Engine(Said((), folder, config.shards, config.limit)) as engine:
+            engine.launch(ingest.STAGE.name, ingest.STAGE.transform(config, context))
         yield store
 
 

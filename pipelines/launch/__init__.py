@@ -5,7 +5,8 @@ that are added only where the person did not name them), its words, and what mus
 `local`, `spark` (Flink too) and `dataflow`.
 """
 
-from prefcurate.pipelines.launch.engine import Engine, StageFailed, launch, pipeline_options
+from prefcurate.pipelines.launch.engine import Engine
+from prefcurate.pipelines.launch.failures import StageFailed
 from prefcurate.pipelines.launch.flags import FlagError, Said
 
-__all__ = ["Engine", "FlagError", "Said", "StageFailed", "launch", "pipeline_options"]
+__all__ = ["Engine", "FlagError", "Said", "StageFailed"]

@@ -1,27 +1,20 @@
 """A stage's graph handed to a runner, and its end."""
 
 import difflib
-import re
-from collections.abc import Sequence
 from dataclasses import replace
 
 import apache_beam as beam
-from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.options.pipeline_options import StandardOptions
 
 from prefcurate.pipelines.launch.dataflow import DATAFLOW
+from prefcurate.pipelines.launch.failures import StageFailed, spoken
 from prefcurate.pipelines.launch.flags import FlagError, Said
 from prefcurate.pipelines.launch.local import BUNDLES, LOCAL
 from prefcurate.pipelines.launch.runner import Runner
 from prefcurate.pipelines.launch.spark import FLINK, SPARK
-from prefcurate.schemas.errors import SpokenError
 
 _RUNNERS = {runner.name.lower(): runner for runner in (LOCAL, BUNDLES, SPARK, FLINK, DATAFLOW)}
 _ALSO = {"": LOCAL.name, "directrunner": LOCAL.name, "switchingdirectrunner": LOCAL.name}
-_WHERE = re.compile(r" \[while running '[^']*'\]$")
-
-
-class StageFailed(SpokenError):
-    """A stage's job failed: the message names the stage and what was wrong."""
 
 
 class Engine:
@@ -58,11 +51,23 @@ class Engine:
         """Runs one stage's graph and waits for its end.
 
         Raises:
-            StageFailed: the job failed in another way than by an error of ours, which is raised as it is where the runner
-                keeps its class.
+            StageFailed: the job failed in another way than by an error of ours, which is raised as it is, from whichever
+                process it came.
+            FlagError: the runner is not installed.
         """
         # Made anew: runners write into the options of a job, such as the place where its files are staged.
-        launch(stage, transform, self._said.with_defaults({**self._defaults, **self._runner.of_stage(stage)}))
+        options = self._said.with_defaults({**self._defaults, **self._runner.of_stage(stage)})
+        try:
+            pipeline = beam.Pipeline(self._runner.made(options), options)
+        except ImportError as error:
+            raise FlagError(f"this runner is not installed: {error}") from error
+        _ = pipeline | transform
+        try:
+            state = pipeline.run().wait_until_finish()
+        except Exception as error:  # noqa: BLE001 whatever the runner raises ends the stage, in words
+            raise spoken(stage, error) from error
+        if state is not None and state != "DONE":
+            raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
 
 
 def _runner(name: str) -> Runner:
@@ -79,38 +84,3 @@ def _runner(name: str) -> Runner:
             f"--runner={name}: Beam has no such runner; did you mean {near[0]}? known: {', '.join(sorted(known.values()))}"
         )
     return _RUNNERS.get(spelled) or Runner(known[spelled])
-
-
-def pipeline_options(flags: Sequence[str]) -> PipelineOptions:
-    """Beam's options from flags.
-
-    Raises:
-        FlagError: a flag is unknown to the local runner, is mistyped, or is known to corrupt data.
-    """
-    return Engine(Said(tuple(flags))).options
-
-
-def launch(stage: str, transform: beam.PTransform, options: PipelineOptions) -> None:
-    """Runs one stage's graph and waits for its end; raises as `Engine.launch`."""
-    try:
-        pipeline = beam.Pipeline(options=options)
-    except ImportError as error:
-        raise FlagError(f"this runner is not installed: {error}") from error
-    _ = pipeline | transform
-    try:
-        state = pipeline.run().wait_until_finish()
-    except SpokenError as error:
-        # Where in the graph it happened means nothing to those who must mend it.
-        error.args = (_WHERE.sub("", str(error)),)
-        raise
-    except RuntimeError as error:
-        if _last_line(str(error)).startswith("KeyboardInterrupt"):
-            raise KeyboardInterrupt from error
-        raise StageFailed(f"stage {stage}: {_WHERE.sub('', _last_line(str(error)))}") from error
-    if state is not None and state != "DONE":
-        raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "the job failed without a word; see the log above"

@@ -5,6 +5,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 from apache_beam.options.pipeline_options import PipelineOptions
+from apache_beam.runners import PipelineRunner
 
 from prefcurate.pipelines.launch.flags import Said, Setting
 
@@ -24,6 +25,7 @@ class Runner:
         words: where and with how many workers it runs, for the first lines of a run.
         around: what must live while the stages' jobs run.
         of_stage: further defaults, of one stage's job.
+        made: the runner itself, where it is not Beam's own of that name.
     """
 
     name: str
@@ -31,3 +33,4 @@ class Runner:
     words: Callable[[PipelineOptions], str] = lambda options: ""
     around: Callable[[PipelineOptions], AbstractContextManager[None]] = lambda options: nullcontext()
     of_stage: Callable[[str], Mapping[str, Setting]] = lambda stage: {}
+    made: Callable[[PipelineOptions], PipelineRunner | None] = lambda options: None

@@ -4,23 +4,48 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
 
-from prefcurate.pipelines.launch import FlagError, StageFailed, launch, pipeline_options
+from prefcurate.pipelines.launch import Engine, FlagError, Said, StageFailed
 from prefcurate.transforms.store.store import CommitConflict
 
 
+def engine(*flags: str, shards: int = 1, limit: int | None = None) -> Engine:
+    return Engine(Said(flags, "store", shards, limit))
+
+
 def runner(*flags: str) -> str:
-    return pipeline_options(flags).view_as(StandardOptions).runner
+    return engine(*flags).options.view_as(StandardOptions).runner
 
 
-def test_without_a_runner_everything_runs_in_this_process():
+def test_without_a_runner_everything_runs_on_this_machine():
     assert runner() == "FnApiRunner"
     assert runner("--runner=DirectRunner") == "FnApiRunner"
     assert runner("--runner", "DirectRunner") == "FnApiRunner"
     assert runner("--runner=BundleBasedDirectRunner") == "BundleBasedDirectRunner"
 
 
+def local(*flags: str, shards: int = 1, limit: int | None = None) -> tuple[str, int]:
+    options = engine(*flags, shards=shards, limit=limit).options.view_as(DirectOptions)
+    return options.direct_running_mode, options.direct_num_workers
+
+
+def test_the_local_default_is_a_process_for_each_core_but_no_more_than_shards(monkeypatch):
+    monkeypatch.setattr("prefcurate.pipelines.launch.local.cores", lambda: 4)
+    assert local(shards=16) == ("multi_processing", 4)
+    assert local(shards=2) == ("multi_processing", 2)
+    assert local(shards=1) == local(shards=16, limit=50) == ("in_memory", 1)
+    assert "in 4 processes on this machine" in engine(shards=16).words
+
+
+def test_what_the_person_said_stands(monkeypatch):
+    monkeypatch.setattr("prefcurate.pipelines.launch.local.cores", lambda: 4)
+    assert local("--direct_num_workers=1", shards=16) == ("in_memory", 1)
+    assert local("--direct_num_workers", "8", shards=16) == ("multi_processing", 8)
+    assert local("--direct_running_mode=in_memory", shards=16)[0] == "in_memory"
+    assert engine("--direct_num_workers=1", shards=16).words == "in this process"
+
+
 def test_flags_pass_through():
-    options = pipeline_options(["--direct_running_mode=multi_processing", "--direct_num_workers=2"])
+    options = engine("--direct_running_mode=multi_processing", "--direct_num_workers=2").options
     assert options.view_as(DirectOptions).direct_num_workers == 2
     assert (
         runner("--runner=SparkRunner", "--spark_master_url=spark://h:7077", "--known_to_a_job_server=3")
@@ -43,7 +68,7 @@ def test_flags_pass_through():
 )
 def test_wrong_flags_are_named(flag, message):
     with pytest.raises(FlagError, match=message.replace("?", r"\?")):
-        pipeline_options([flag])
+        engine(flag)
 
 
 class _Raise(beam.PTransform):
@@ -61,6 +86,6 @@ def _raise(error: Exception) -> None:
 
 def test_our_own_errors_come_back_as_they_are_and_others_name_the_stage():
     with pytest.raises(CommitConflict, match="^another run was faster$"):
-        launch("embed", _Raise(CommitConflict("another run was faster")), pipeline_options(()))
-    with pytest.raises(StageFailed, match="^stage embed: out of luck$"):
-        launch("embed", _Raise(RuntimeError("out of luck")), pipeline_options(()))
+        engine().launch("embed", _Raise(CommitConflict("another run was faster")))
+    with pytest.raises(StageFailed, match="^stage embed: RuntimeError: out of luck$|^stage embed: out of luck$"):
+        engine().launch("embed", _Raise(RuntimeError("out of luck")))

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 from threadpoolctl import threadpool_limits
 
 from prefcurate.schemas.canonical import unit_interval
@@ -161,6 +160,8 @@ def _best(examples: Examples, tried: Sequence[tuple[Ints, Floats]]) -> Tuning:
 
 def fit_head(features: Floats, target: Floats, weight: Floats, penalty: float, start: Floats | None = None) -> Floats:
     """The weights of one head: the minimum of the weighted Bradley-Terry loss plus penalty/2 times its squared length."""
+    # Half a second to import: only who counts pays it.
+    from scipy.optimize import minimize
 
     def objective(head: Floats) -> tuple[float, Floats]:
         scores = features @ head

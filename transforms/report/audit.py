@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from prefcurate.transforms.report.findings import Agreement, Change, Share, Slice
 
@@ -87,6 +86,9 @@ def change(pairs: Sequence[Audited]) -> Change | None:
     """How much more often the published label agrees than the one that came, on pairs that have both."""
     if not pairs:
         return None
+    # Half a second to import: only who counts pays it.
+    from scipy.stats import t as student
+
     gained = _scores(pairs, [pair.made for pair in pairs]) - _scores(pairs, [pair.came for pair in pairs])
     clusters = _clusters(pairs)
     sums, sizes = np.bincount(clusters, gained), np.bincount(clusters).astype(np.float64)

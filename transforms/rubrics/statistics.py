@@ -6,7 +6,6 @@ from math import sqrt
 from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import binom
 
 
 @dataclass(frozen=True)
@@ -46,6 +45,9 @@ def wilson_low(rate: float, n: float, confidence: float = 0.95) -> float:
 
 def sign_test(wins: int, losses: int) -> float:
     """One-sided sign test: the chance of at least ``wins`` of ``wins + losses`` fair coins; 1 for none."""
+    # Half a second to import: only who counts pays it.
+    from scipy.stats import binom
+
     return float(binom.sf(wins - 1, wins + losses, 0.5)) if wins + losses else 1.0
 
 
