@@ -98,23 +98,8 @@ def run(
     limit: LimitOption = None,
 ) -> None:
     """Computes what is missing and publishes. Flags that it does not know go to Beam (--runner=SparkRunner …)."""
-    from prefcurate.pipelines.curate import curate
-    from prefcurate.pipelines.launch import StageFailed
-    from prefcurate.pipelines.progress import Progress
-    from prefcurate.pipelines.summary import summary
-    from prefcurate.transforms.store.trouble import explained
-
     settings = _validated(config, limit)
-    console = Console(emoji=False)
-    names = _stage_names(stages)
-    console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
-    with explained(settings.store, also=(StageFailed,)):
-        outcome = curate(settings, Progress(console), names, context.args)
-        if names is None:
-            summary(_open(settings.store), console)
-    for line in outcome.unfinished:
-        typer.echo(f"not finished: {line}", err=True)
-    raise typer.Exit(FAILED if outcome.unfinished else 0)
+    _run(config, settings, _stage_names(stages), context.args)
 
 
 @app.command()
@@ -165,6 +150,76 @@ def diff(
 
     with _explained(store):
         typer.echo(render(diff_releases(_open(store), a, b)))
+
+
+@app.command()
+def repair(
+    target: Annotated[str, typer.Argument(metavar="STORE_OR_CONFIG", help="a store, or the YAML file that names one")],
+    check: Annotated[bool, typer.Option("--check", help="only look; exit status 1 when something is damaged")] = False,
+) -> None:
+    """Finds missing, truncated and corrupted files, sets them aside, and computes again what can be.
+
+    With a CONFIG it goes on with the run that makes it again, unless somebody would have to be paid; with a STORE that run is yours.
+    """
+    from prefcurate.pipelines.config import load_config
+    from prefcurate.pipelines.plan import plan as plan_run
+    from prefcurate.pipelines.plan import render as render_plan
+    from prefcurate.pipelines.repair import check as look
+    from prefcurate.pipelines.repair import is_store, render
+    from prefcurate.pipelines.repair import repair as mend
+
+    settings = None if is_store(target) else load_config(target)
+    root = target if settings is None else settings.store
+    report = look(root) if check else mend(root)
+    for line in render(report):
+        typer.echo(line)
+    if check or not report.damage:
+        raise typer.Exit(FAILED if report.damage else 0)
+    if settings is None:
+        typer.echo("now `prefcurate run CONFIG` computes again what is missing")
+        return
+    planned = plan_run(_validated(target, None))
+    if planned.calls or planned.others:
+        typer.echo(f"now `prefcurate run {target}` computes again what is missing; somebody may have to be paid:")
+        typer.echo(render_plan(planned))
+        return
+    _run(target, settings, None, [])
+
+
+@app.command()
+def reshard(
+    target: Annotated[str, typer.Argument(metavar="STORE_OR_CONFIG", help="a store, or the YAML file that names one")],
+    shards: Annotated[int, typer.Option(min=1, help="the new number: twice the old one, or four times, …")],
+) -> None:
+    """Cuts a store that has grown into more shards. Stop it at any moment; the same command goes on."""
+    from prefcurate.pipelines.config import load_config
+    from prefcurate.pipelines.repair import is_store
+    from prefcurate.pipelines.reshard import reshard as cut
+
+    root = target if is_store(target) else load_config(target).store
+    with _explained(root):
+        moved = cut(root, shards, typer.echo)
+    typer.echo(
+        f"{root} has {shards} shards" + (f" now; set shards: {shards} in the configuration" if moved else " already")
+    )
+
+
+def _run(config: str, settings: "Config", names: list[str] | None, flags: list[str]) -> None:
+    from prefcurate.pipelines.curate import curate
+    from prefcurate.pipelines.launch import StageFailed
+    from prefcurate.pipelines.progress import Progress
+    from prefcurate.pipelines.summary import summary
+    from prefcurate.transforms.store.trouble import explained
+
+    console = Console(emoji=False)
+    console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
+    with explained(settings.store, also=(StageFailed,)):
+        outcome = curate(settings, Progress(console), names, flags)
+        if names is None:
+            summary(_open(settings.store), console)
+    for line in outcome.unfinished:
+        typer.echo(f"not finished: {line}", err=True)
+    raise typer.Exit(FAILED if outcome.unfinished else 0)
 
 
 def _explained(root: str) -> AbstractContextManager[None]:

@@ -22,6 +22,7 @@ from prefcurate.transforms.ingest.sources import listing
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.lease import Lease, clear_dead
+from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.store import FINGERPRINTS, LedgerEntry, Store, StoreError
 from prefcurate.transforms.store.trouble import check_writable
 from prefcurate.transforms.store.vacuum import sweep_temporary
@@ -164,12 +165,16 @@ def active_fingerprints(config: Config, stages: Sequence[Stage]) -> tuple[str, .
 
 
 def up_to_date(context: StageContext) -> bool:
-    """Whether the last run of a stage had these settings, built on these states, and left nothing to ask."""
-    last = context.store.latest(context.stage)
+    """Whether the last run of a stage had these settings, built on these states, left nothing to ask, and lost nothing since."""
+    ledger = context.store.ledger()
+    last = next((entry for entry in reversed(ledger) if entry.stage == context.stage), None)
+    if last is None:
+        return False
+    lost = {table for table, _ in losses(ledger, context.store.shards).after(last.sequence)}
     return (
-        last is not None
-        and (last.settings, last.inputs) == (context.settings, dict(context.inputs))
+        (last.settings, last.inputs) == (context.settings, dict(context.inputs))
         and not unfinished(last.detail)
+        and not lost & {*context.writes, "stages"}
     )
 
 

@@ -1,7 +1,8 @@
 """The second half of ingest: one shard's staged rows become comparisons, occurrences and the facts about them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import duckdb
@@ -12,13 +13,19 @@ from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
 from prefcurate.transforms.ingest.staging import Slice
 from prefcurate.transforms.store.files import arrow_files
+from prefcurate.transforms.store.losses import Losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
+Place = tuple[str, int, str]
+"""Of an input row about a prompt: the intake, the row's number in it, the prompt."""
+_NOTHING_LOST = Losses()
 _KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "prompt_id"]
 
 
-def build_shard(snapshot: Snapshot, shard: int, slices: Sequence[Slice], active: Iterable[str]) -> Iterator[Part]:
+def build_shard(
+    snapshot: Snapshot, shard: int, slices: Sequence[Slice], active: Iterable[str], lost: Losses = _NOTHING_LOST
+) -> Iterator[Part]:
     """The parts of one shard out of its staged rows.
 
     Args:
@@ -26,14 +33,15 @@ def build_shard(snapshot: Snapshot, shard: int, slices: Sequence[Slice], active:
         shard: which shard.
         slices: its rows in the staged files of this run.
         active: the intakes that the configuration names, new ones and old: identical rows are numbered among them.
+        lost: which files are read again, because a repair took rows out.
     """
     with duckdb.connect(config={"threads": 1}) as connection:
         connection.register("staged", staged_rows(slices))
         keys = connection.sql(
             f"SELECT {', '.join(_KEYS)} FROM staged ORDER BY source, file, number, pair"  # noqa: S608
         ).to_arrow_table()
-        known = _known_occurrences(snapshot, shard, active)
-        connection.register("keyed", occurrence_ids(keys, known))
+        known, given = _known_occurrences(snapshot, shard, active)
+        connection.register("keyed", occurrence_ids(_as_first_read(keys, lost), known, given))
         yield from _write(snapshot, shard, "comparisons", connection, _comparisons())
         yield from _write(snapshot, shard, "occurrences", connection, _occurrences())
         for table in ("annotations", "ratings", "spans", "materials"):
@@ -50,7 +58,18 @@ def staged_rows(slices: Sequence[Slice]) -> ds.Dataset:
     return ds.FileSystemDataset(fragments, fragments[0].physical_schema, ds.ParquetFileFormat())
 
 
-def occurrence_ids(keys: pa.Table, known: dict[tuple[str, ...], set[int]]) -> pa.Table:
+def _as_first_read(keys: pa.Table, lost: Losses) -> pa.Table:
+    """Rows of files that are read again before those of new ones, in the order in which their files were read at first."""
+    order = lost.first_read()
+    if not order:
+        return keys
+    ranks = [order.get(intake, len(order) + max(order.values())) for intake in keys["intake_id"].to_pylist()]
+    return keys.take(pa.array(sorted(range(len(ranks)), key=lambda index: ranks[index]), pa.int64()))
+
+
+def occurrence_ids(
+    keys: pa.Table, known: dict[tuple[str, ...], set[int]], given: Mapping[Place, int] = MappingProxyType({})
+) -> pa.Table:
     """The repeat number and the occurrence id of every staged pair.
 
     A row with an id of its own (`row_id`) is known by it: rows of different files with the same id are one occurrence.
@@ -60,6 +79,7 @@ def occurrence_ids(keys: pa.Table, known: dict[tuple[str, ...], set[int]]) -> pa
     Args:
         keys: staged pairs in source, file, row order.
         known: repeats that active files of earlier runs already have, by (source, row hash, prompt).
+        given: the repeat of rows that are there already and are read again, by (file, number, prompt).
     """
     taken = defaultdict(set, {key: set(numbers) for key, numbers in known.items()})
     variants: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -67,12 +87,12 @@ def occurrence_ids(keys: pa.Table, known: dict[tuple[str, ...], set[int]]) -> pa
     for row in rows:
         if row["row_id"] is not None:
             variants[_named(row)].add(row["row_hash"])
-    numbered: dict[tuple[str, int, str], int] = {}
+    numbered: dict[Place, int] = {}
     repeats, ids = [], []
     for row in rows:
         place = (row["intake_id"], row["number"], row["prompt_id"])
         if place not in numbered:
-            numbered[place] = _repeat(row, variants, taken)
+            numbered[place] = given[place] if place in given else _repeat(row, variants, taken)
         repeats.append(numbered[place])
         name = ["row_id", row["row_id"]] if row["row_id"] is not None else ["row_hash", row["row_hash"]]
         ids.append(stable_hash("occurrence", row["source"], *name, numbered[place], row["pair"]))
@@ -99,14 +119,18 @@ def _repeat(
     return number
 
 
-def _known_occurrences(snapshot: Snapshot, shard: int, active: Iterable[str]) -> dict[tuple[str, ...], set[int]]:
-    columns = ["source", "row_hash", "row_id", "prompt_id", "repeat", "intake_id"]
+def _known_occurrences(
+    snapshot: Snapshot, shard: int, active: Iterable[str]
+) -> tuple[dict[tuple[str, ...], set[int]], dict[Place, int]]:
+    columns = ["source", "row_hash", "row_id", "prompt_id", "repeat", "intake_id", "number"]
     dataset = snapshot.store.dataset("occurrences", snapshot.version("occurrences"), shard)
     wanted = ds.field("intake_id").isin(pa.array(list(active), pa.string())) & ds.field("row_id").is_null()
     known: dict[tuple[str, ...], set[int]] = defaultdict(set)
+    given: dict[Place, int] = {}
     for row in dataset.to_table(columns=columns, filter=wanted).to_pylist():
         known[row["source"], row["row_hash"], row["prompt_id"]].add(row["repeat"])
-    return known
+        given[row["intake_id"], row["number"], row["prompt_id"]] = row["repeat"]
+    return known, given
 
 
 def _write(

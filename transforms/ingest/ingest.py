@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import apache_beam as beam
 import pyarrow as pa
 
+from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.build import build_shard
 from prefcurate.transforms.ingest.options import SourceOptions
@@ -15,6 +16,7 @@ from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Pin
+from prefcurate.transforms.store.losses import Losses, Lost, losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -41,12 +43,13 @@ class Ingest(beam.PTransform):
         """From a pipeline's root to the ledger entry."""
         pinned = root | Pin(self.context)
         snapshot = beam.pvalue.AsSingleton(pinned)
+        lost = beam.pvalue.AsSingleton(pinned | "what was lost" >> beam.Map(_losses).with_output_types(Losses))
         staged = (
             root
             | "sources" >> beam.Create(list(self.sources), reshuffle=False)
             | "files" >> beam.FlatMap(plan_source, self.limit).with_output_types(Intake)
             | "spread files" >> beam.Reshuffle()
-            | "read new files" >> beam.Map(_stage, self.context, snapshot).with_output_types(Staged)
+            | "read new files" >> beam.Map(_stage, self.context, snapshot, lost).with_output_types(Staged)
         )
         resolved = (
             staged
@@ -60,20 +63,36 @@ class Ingest(beam.PTransform):
             resolved
             | "slices" >> beam.FlatMap(_by_shard)
             | "slices of a shard" >> beam.GroupByKey()
-            | "build shards" >> beam.FlatMap(_build, snapshot, beam.pvalue.AsSingleton(active))
+            | "build shards" >> beam.FlatMap(_build, snapshot, beam.pvalue.AsSingleton(active), lost)
         )
         files = resolved | "accounts" >> beam.FlatMap(_accounts, self.context)
         return (shards, files) | "outputs" >> beam.Flatten() | CommitStage(self.context, pinned)
 
 
-def _stage(intake: Intake, context: StageContext, snapshot: Snapshot) -> Staged:
+def _losses(snapshot: Snapshot) -> Losses:
+    return losses(snapshot.store.ledger(), snapshot.store.shards)
+
+
+def _stage(intake: Intake, context: StageContext, snapshot: Snapshot, lost: Losses) -> Staged:
     intake = identify(intake)
     known = _committed(intake, snapshot)
-    if known is not None:
+    missing = lost.of_file(intake.intake_id) if known is not None and known.same_as is None else frozenset()
+    if known is not None and not missing:
         return known
     staged = stage_intake(intake, context.store.root, context.store.shards, context.run_id)
     count(context.stage, "rows_in", staged.rows)
-    return staged
+    return staged if known is None else _again(known, staged, missing, context.store.shards)
+
+
+def _again(known: Staged, staged: Staged, missing: frozenset[Lost], shards: int) -> Staged:
+    """A file that an earlier run committed, with the rows that may be missing since a repair."""
+    among = {shard for table, shard in missing if table not in ("quarantine", "intakes")}
+    refused = ("quarantine", shard_of(known.intake_id, shards)) in missing
+    return replace(
+        known,
+        slices=tuple(piece for piece in staged.slices if piece.shard in among),
+        quarantine=staged.quarantine if refused else None,
+    )
 
 
 def _committed(intake: Intake, snapshot: Snapshot) -> Staged | None:
@@ -130,19 +149,21 @@ class _Distinct(beam.CombineFn):
         return tuple(sorted(accumulator))
 
 
-def _build(keyed: tuple[int, Iterable[Slice]], snapshot: Snapshot, active: tuple[str, ...]) -> Iterator[Part]:
+def _build(
+    keyed: tuple[int, Iterable[Slice]], snapshot: Snapshot, active: tuple[str, ...], lost: Losses
+) -> Iterator[Part]:
     shard, slices = keyed
-    return build_shard(snapshot, shard, list(slices), active)
+    return build_shard(snapshot, shard, list(slices), active, lost)
 
 
 def _accounts(staged: Staged, context: StageContext) -> Iterator[Part | Finished]:
     yield Finished("intakes", staged.intake_id)
     if staged.same_as is not None:
         yield Finished("intakes", staged.same_as)
-    if staged.committed:
-        return
     if staged.quarantine is not None:
         yield staged.quarantine
+    if staged.committed:
+        return
     columns = TABLES["intakes"].schema.names
     row = {"prompt_id": "", **{name: getattr(staged, name) for name in columns if name != "prompt_id"}}
     part = write_part(

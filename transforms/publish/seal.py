@@ -29,7 +29,7 @@ def seal(
     """Puts a release in its place and gives the facts to be committed: new splits and the row of `releases`.
 
     The id is a hash of the names and bytes of the data files: the same content is the same release, whatever the settings
-    that led to it, and a release that is there already is left untouched.
+    that led to it. A release that is there already is left untouched, but for files that a repair took out of it.
 
     Args:
         files: everything that was written.
@@ -41,12 +41,13 @@ def seal(
     identity = canonical_json([[name, file.sha256] for name, file in named])
     release_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
     folder = release_folder(context.store.root, release_id)
-    if not exists(join(folder, "manifest.json")):
-        for name, file in named:
-            _place(file.path, join(folder, name))
+    for name, file in named:
+        _place(file.path, join(folder, name))
+    if not all(exists(join(folder, name)) for name in ("README.md", "manifest.json")):
         about = manifest(release_id, named, configuration, context)
         write_bytes(join(folder, "README.md"), dataset_card(about).encode())
-        write_bytes(join(folder, "manifest.json"), _json(about))
+        if not exists(join(folder, "manifest.json")):
+            write_bytes(join(folder, "manifest.json"), _json(about))
     yield from planned.splits
     yield _release_row(release_id, folder, context)
     yield Finished("release", release_id)

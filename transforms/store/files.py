@@ -153,6 +153,17 @@ def _create_local(target: Path, content: bytes) -> bool:
     return True
 
 
+def move(source: str, target: str) -> None:
+    """Moves a file or folder to another address of the same file system; on a local disk in one step."""
+    fs, path = filesystem(source)
+    _, to = filesystem(target)
+    if isinstance(fs, LocalFileSystem):
+        Path(to).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).rename(to)
+        return
+    fs.mv(path, to, recursive=True)
+
+
 def remove(uri: str) -> None:
     """Removes a file or folder; fine when it is not there."""
     with reaching(uri):

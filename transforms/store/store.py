@@ -104,7 +104,7 @@ class Store:
                         f"the table {table.name} has no log ({self.address(table.name)}/_delta_log is missing); "
                         f"`prefcurate repair {self.root}` makes it again from the table's files"
                     )
-                self._create_table(table)
+                self.make_table(table.name)
             elif about is None and self.delta(table.name).version() > 0 and read_about(self.root) is None:
                 raise DamagedStore(
                     f"{self.root} holds tables and no store.json; `prefcurate repair {self.root}` writes it again"
@@ -112,12 +112,13 @@ class Store:
             elif about is not None and about.schema_version < SCHEMA_VERSION:
                 self._add_columns(table)
 
-    def _create_table(self, table: Table) -> None:
-        partitioned = Schema.from_arrow(table.schema.append(pa.field("shard", pa.int32())))
+    def make_table(self, table: str) -> None:
+        """Makes an empty table, where there is none."""
+        partitioned = Schema.from_arrow(TABLES[table].schema.append(pa.field("shard", pa.int32())))
         try:
             with reaching(self.root):
                 DeltaTable.create(
-                    self.address(table.name),
+                    self.address(table),
                     partitioned,
                     mode="ignore",
                     partition_by=["shard"],
@@ -125,7 +126,7 @@ class Store:
                 )
         except DeltaError:
             # Two runs may begin a store at the same time: one of them makes the table.
-            if not exists(join(self.address(table.name), "_delta_log", f"{0:020d}.json")):
+            if not exists(join(self.address(table), "_delta_log", f"{0:020d}.json")):
                 raise
 
     def _add_columns(self, table: Table) -> None:

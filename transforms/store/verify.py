@@ -5,7 +5,7 @@ A part is named by the sha256 of its bytes and its size stands in the table's lo
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
@@ -13,10 +13,11 @@ from typing import Literal
 import pyarrow as pa
 from deltalake.exceptions import DeltaError
 
-from prefcurate.schemas.tables import TABLES
+from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.about import about_file, read_about
 from prefcurate.transforms.store.errors import DamagedStore, StoreError
 from prefcurate.transforms.store.files import exists, filesystem, join, opened, read_bytes, sizes
+from prefcurate.transforms.store.losses import REPAIR
 from prefcurate.transforms.store.parts import table_folder
 from prefcurate.transforms.store.store import Store
 
@@ -75,7 +76,8 @@ def find_damage(root: str) -> list[Damage]:
         raise StoreError(f"there is no store at {root}; `prefcurate run CONFIG` makes one")
     store = Store(root, 1)
     about = list(_about(root))
-    logs = {damage.table: damage for table in TABLES for damage in _log(store, table)}
+    logs = {damage.table: damage for table in TABLES for damage in _log(store, table, bool(about))}
+    logs |= {damage.table: damage for damage in _lags(store, logs)}
     expected = [
         *(part for table in TABLES if table not in logs for part in _parts(store, table)),
         *_pending(root),
@@ -85,6 +87,13 @@ def find_damage(root: str) -> list[Damage]:
         lost_ledger = "stages" in logs or any(damage.table == "stages" for damage in parts)
         releases = list(_releases(store, readers, lost_ledger))
     return sorted([*about, *logs.values(), *parts, *releases])
+
+
+def damaged_parts(root: str, table: str) -> list[Damage]:
+    """The parts of a table, whether its log names them or not, that are not what was written."""
+    paths = [path for path, _ in sizes(table_folder(root, table), ".parquet") if "/_delta_log/" not in path]
+    found = [_checked(_Expected("spare", table, _shard(path), path, None, _name(path))) for path in paths]
+    return [damage for damage in found if damage is not None]
 
 
 def damaged(root: str, found: Iterable[Damage]) -> DamagedStore:
@@ -107,11 +116,12 @@ def _about(root: str) -> Iterator[Damage]:
         yield Damage("about", "store.json", 0, path, "cannot be understood")
 
 
-def _log(store: Store, table: str) -> Iterator[Damage]:
+def _log(store: Store, table: str, about_lost: bool) -> Iterator[Damage]:
     log = join(store.address(table), "_delta_log")
     if not exists(log):
-        # A table that a newer version brings is made by the next run, unless its parts say that it was there.
-        if sizes(store.address(table), ".parquet"):
+        # A table that a newer version brings is made by the next run.
+        told = None if about_lost else read_about(store.root)
+        if sizes(store.address(table), ".parquet") or (told and told.schema_version == SCHEMA_VERSION):
             yield Damage("log", table, 0, log, "is missing")
         return
     try:
@@ -125,6 +135,22 @@ def _log(store: Store, table: str) -> Iterator[Damage]:
     empty = [path for path, size in sizes(log, ".json") if not size]
     if empty:
         yield Damage("log", table, 0, empty[0], "is empty")
+
+
+def _lags(store: Store, logs: Mapping[str, Damage]) -> Iterator[Damage]:
+    """Tables whose newest commits are gone, as the ledger knows."""
+    if "stages" in logs:
+        return
+    try:
+        ledger = store.ledger()
+    except (DeltaError, OSError, ValueError):
+        return
+    repaired = max((entry.sequence for entry in ledger if entry.stage == REPAIR), default=0)
+    wanted = {t: v for entry in ledger if entry.sequence > repaired for t, v in entry.versions.items()}
+    for table, version in sorted(wanted.items()):
+        if table in TABLES and table not in logs and store.delta(table).version() < version:
+            log = join(store.address(table), "_delta_log")
+            yield Damage("log", table, 0, log, f"lacks the commits behind version {store.delta(table).version()}")
 
 
 def _broken_file(log: str) -> str | None:
