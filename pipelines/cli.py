@@ -55,6 +55,13 @@ StoreArgument = Annotated[str, typer.Argument(metavar="STORE", help="the store's
 LimitOption = Annotated[int | None, typer.Option(min=1, help="read this many rows of each file, for a taste")]
 
 
+class LogFormat(StrEnum):
+    """How `run` tells what happens."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
 class Format(StrEnum):
     """How `query` prints."""
 
@@ -96,10 +103,11 @@ def run(
         str | None, typer.Option(help="some of the stages, e.g. screen,embed; what they build on must have run")
     ] = None,
     limit: LimitOption = None,
+    log_format: Annotated[LogFormat, typer.Option(help="text for people, json for schedulers")] = LogFormat.TEXT,
 ) -> None:
     """Computes what is missing and publishes. Flags that it does not know go to Beam (--runner=SparkRunner …)."""
     settings = _validated(config, limit)
-    _run(config, settings, _stage_names(stages), context.args)
+    _run(config, settings, _stage_names(stages), context.args, log_format)
 
 
 @app.command()
@@ -204,19 +212,28 @@ def reshard(
     )
 
 
-def _run(config: str, settings: "Config", names: list[str] | None, flags: list[str]) -> None:
+def _run(
+    config: str,
+    settings: "Config",
+    names: list[str] | None,
+    flags: list[str],
+    log_format: LogFormat = LogFormat.TEXT,
+) -> None:
     from prefcurate.pipelines.curate import curate
     from prefcurate.pipelines.launch import StageFailed
-    from prefcurate.pipelines.progress import Progress
+    from prefcurate.pipelines.progress import Progress, json_logger
     from prefcurate.pipelines.summary import summary
     from prefcurate.transforms.store.trouble import explained
 
     console = Console(emoji=False)
-    console.print(f"prefcurate: {config} into {settings.store}", highlight=False, markup=False)
-    with explained(settings.store, also=(StageFailed,)):
-        outcome = curate(settings, Progress(console), names, flags)
-        if names is None:
+    text = log_format is LogFormat.TEXT
+    progress = Progress(console, None if text else json_logger())
+    progress.open(f"prefcurate: {config} into {settings.store}")
+    with progress.failures_told(), explained(settings.store, also=(StageFailed,)):
+        outcome = curate(settings, progress, names, flags)
+        if names is None and text:
             summary(_open(settings.store), console)
+    progress.ended(outcome.unfinished)
     for line in outcome.unfinished:
         typer.echo(f"not finished: {line}", err=True)
     raise typer.Exit(FAILED if outcome.unfinished else 0)

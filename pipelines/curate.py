@@ -78,7 +78,7 @@ def curate(
     check_writable(store.root)
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     ran: list[str] = []
-    progress.say(engine.words)
+    progress.begin(run_id, engine.words)
     with engine, Lease(config.store, run_id, "run", progress.say) as lease:
         for stage in STAGES:
             if names is not None and stage.name not in names:
@@ -108,7 +108,7 @@ def _run_stage(
 ) -> None:
     lease.check()
     try:
-        with progress.running(context.store, stage), _pages_kept(context):
+        with progress.running(context, stage), _pages_kept(context):
             engine.launch(stage.name, stage.transform(config, context))
     except SpokenError:
         # A run that was taken over fails in many ways; only this one says why.

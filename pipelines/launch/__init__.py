@@ -2,7 +2,7 @@
 
 `engine` hands graphs over; `flags` is what the person said. A runner of its own kind is one `runner.Runner`: its defaults (flags
 that are added only where the person did not name them), its words, and what must live around its jobs. They stand in
-`local`, `spark` (Flink too) and `dataflow`.
+`local`, `prism`, `spark` (Flink too) and `dataflow`.
 """
 
 from prefcurate.pipelines.launch.engine import Engine

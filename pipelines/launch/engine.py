@@ -10,10 +10,11 @@ from prefcurate.pipelines.launch.dataflow import DATAFLOW
 from prefcurate.pipelines.launch.failures import StageFailed, spoken
 from prefcurate.pipelines.launch.flags import FlagError, Said
 from prefcurate.pipelines.launch.local import BUNDLES, LOCAL
+from prefcurate.pipelines.launch.prism import PRISM
 from prefcurate.pipelines.launch.runner import Runner
 from prefcurate.pipelines.launch.spark import FLINK, SPARK
 
-_RUNNERS = {runner.name.lower(): runner for runner in (LOCAL, BUNDLES, SPARK, FLINK, DATAFLOW)}
+_RUNNERS = {runner.name.lower(): runner for runner in (LOCAL, BUNDLES, PRISM, SPARK, FLINK, DATAFLOW)}
 _ALSO = {"": LOCAL.name, "directrunner": LOCAL.name, "switchingdirectrunner": LOCAL.name}
 
 

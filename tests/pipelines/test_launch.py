@@ -2,7 +2,7 @@
 
 import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PrismRunnerOptions, StandardOptions
 
 from prefcurate.pipelines.launch import Engine, FlagError, Said, StageFailed
 from prefcurate.transforms.store.store import CommitConflict
@@ -89,3 +89,12 @@ def test_our_own_errors_come_back_as_they_are_and_others_name_the_stage():
         engine().launch("embed", _Raise(CommitConflict("another run was faster")))
     with pytest.raises(StageFailed, match="^stage embed: RuntimeError: out of luck$|^stage embed: out of luck$"):
         engine().launch("embed", _Raise(RuntimeError("out of luck")))
+
+
+def test_an_installed_prism_is_used_unless_another_is_named(monkeypatch):
+    monkeypatch.setattr("shutil.which", lambda name: f"/opt/{name}")
+    found = engine("--runner=PrismRunner")
+    assert found.options.view_as(PrismRunnerOptions).prism_location == "/opt/prism"
+    assert found.words == "on Prism (/opt/prism), with workers in this process"
+    named = engine("--runner=PrismRunner", "--prism_location=/my/prism").options
+    assert named.view_as(PrismRunnerOptions).prism_location == "/my/prism"

@@ -23,6 +23,7 @@ from prefcurate.transforms.annotate.reservations import settle_dead
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.signs import to_do
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.files import join, remove
 from prefcurate.transforms.store.parts import Part
@@ -178,11 +179,17 @@ def _plan(unit: Unit, context: StageContext, annotators: tuple[Annotator, ...]) 
     }
     for parts in left.values():
         yield from parts
-    for annotator in annotators:
-        known = answered(annotator, unit.snapshot, unit.shard, left["annotations"])
-        for work in works(annotator, unit.snapshot, unit.shard, known):
-            count(context.stage, "rows_in", work.questions)
-            yield work
+    missing = [
+        work
+        for annotator in annotators
+        for work in works(
+            annotator, unit.snapshot, unit.shard, answered(annotator, unit.snapshot, unit.shard, left["annotations"])
+        )
+    ]
+    questions = sum(work.questions for work in missing)
+    count(context.stage, "rows_in", questions)
+    to_do(context, unit.shard, questions)
+    yield from missing
 
 
 def _by_annotator(work: Work) -> tuple[str, Work]:

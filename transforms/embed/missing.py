@@ -54,11 +54,12 @@ class TextKey:
 
 @dataclass(frozen=True)
 class Group:
-    """The missing texts of the prompts from `first` to `last`; `name` is the hash of their keys."""
+    """The missing texts of the prompts from `first` to `last`, so many; `name` is the hash of their keys."""
 
     first: str
     last: str
     name: str
+    texts: int
 
 
 def groups(snapshot: Snapshot, shard: int, fingerprint: str, size: int = GROUP) -> Iterator[Group]:
@@ -84,7 +85,7 @@ def _group(keys: Sequence[TextKey]) -> Group:
     digest = hashlib.sha256()
     for key in keys:
         digest.update(f"{key.prompt_id} {key.text_id} {key.role}\n".encode())
-    return Group(keys[0].prompt_id, keys[-1].prompt_id, digest.hexdigest())
+    return Group(keys[0].prompt_id, keys[-1].prompt_id, digest.hexdigest(), len(keys))
 
 
 def texts_of_group(

@@ -15,6 +15,7 @@ from prefcurate.transforms.embed.pending import finished_groups
 from prefcurate.transforms.steps.commit import CommitStage
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.signs import to_do
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
@@ -67,8 +68,9 @@ def plan(unit: Unit, context: StageContext, options: EmbedOptions) -> Iterator[G
     """The groups of a shard, with the parts that a dead run left."""
     fingerprint = options.fingerprint()
     finished = finished_groups(context.store, context.stage, unit.shard, fingerprint)
-    for group in groups(unit.snapshot, unit.shard, fingerprint):
-        yield GroupUnit(unit, group, finished.get(group.name))
+    found = [GroupUnit(unit, g, finished.get(g.name)) for g in groups(unit.snapshot, unit.shard, fingerprint)]
+    to_do(context, unit.shard, sum(work.group.texts for work in found if work.finished is None))
+    yield from found
 
 
 def embed_group(work: GroupUnit, context: StageContext, options: EmbedOptions) -> Iterator[Part]:

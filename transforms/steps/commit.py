@@ -9,6 +9,7 @@ import apache_beam as beam
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
+from prefcurate.transforms.steps.signs import clear_signs
 from prefcurate.transforms.store.files import join, remove
 from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.merge import merge_parts
@@ -123,6 +124,7 @@ def _commit(
     # Everything finished is in the tables now.
     if not keep_unmerged:
         remove(join(context.store.root, "_pending", context.stage))
+    clear_signs(context)
     for merged in sorted({output.path for output in outputs if isinstance(output, _Merged)}):
         remove(merged)
     return entry.state
