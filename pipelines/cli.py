@@ -87,12 +87,13 @@ def check(
 @app.command()
 def plan(config: ConfigArgument, limit: LimitOption = None) -> None:
     """Says what a run would compute and ask: stages, questions, tokens, price. Pays nothing, writes nothing."""
+    from prefcurate.pipelines.forget import remembering
     from prefcurate.pipelines.plan import plan as plan_run
     from prefcurate.pipelines.plan import render
 
     settings = _validated(config, limit)
     with _explained(settings.store):
-        typer.echo(render(plan_run(settings)))
+        typer.echo(render(plan_run(remembering(settings)[0])))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -244,6 +245,39 @@ def _explained(root: str) -> AbstractContextManager[None]:
     from prefcurate.transforms.store.trouble import explained
 
     return explained(absolute(root))
+
+
+@app.command()
+def forget(
+    store: StoreArgument,
+    source: Annotated[list[str] | None, typer.Option(help="a source; may be given several times")] = None,
+    prompt: Annotated[list[str] | None, typer.Option(help="a prompt_id, whole; may be given several times")] = None,
+    annotator: Annotated[
+        list[str] | None, typer.Option(help="as in the tables, e.g. person:votes/anna; may be given several times")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask before anything is taken away")] = False,
+) -> None:
+    """Takes a source, a prompt or an annotator out of every table, older version, artefact and release, for ever."""
+    from prefcurate.pipelines import forget as forgetting
+    from prefcurate.transforms.forget.forget import foresee
+
+    names = forgetting.Names(*(tuple(dict.fromkeys(given or ())) for given in (source, prompt, annotator)))
+    console = Console(emoji=False)
+    with _explained(store):
+        opened = _open(store)
+        # A store of an earlier version lacks tables that came since.
+        opened.create()
+        finished = forgetting.finish_stopped(opened, console)
+        if not names and not finished:
+            raise WrongSetting("name what is to be forgotten: --source, --prompt or --annotator")
+        if finished and forgetting.all_forgotten(opened, names):
+            return
+        forgetting.check_names(opened, names)
+        foreseen = foresee(opened, names.sources, names.prompts, names.annotators)
+        forgetting.explain(foreseen, console)
+        if not yes:
+            typer.confirm("This cannot be undone. Forget all of it?", abort=True)
+        forgetting.take_away(opened, foreseen, console)
 
 
 def _open(root: str) -> "Store":

@@ -13,17 +13,20 @@ from dataclasses import dataclass
 
 from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
 from prefcurate.pipelines.config import Config, named_paths
+from prefcurate.pipelines.forget import remembering
 from prefcurate.pipelines.launch import Engine, Said, StageFailed
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
+from prefcurate.transforms.forget.forget import finish, sweep_pending, work_waits
 from prefcurate.transforms.ingest.sources import listing
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.lease import Lease, clear_dead
 from prefcurate.transforms.store.losses import losses
-from prefcurate.transforms.store.store import FINGERPRINTS, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.tombstones import FORGOTTEN, digest, unapplied
 from prefcurate.transforms.store.trouble import check_writable
 from prefcurate.transforms.store.vacuum import sweep_temporary
 
@@ -40,6 +43,11 @@ STAGES: tuple[Stage, ...] = (
     report.STAGE,
 )
 """In the order in which they run; no stage reads what a later one writes."""
+_COUNTED = """
+    WITH kept_out AS (SELECT intake_id, count(*) AS gone FROM quarantine WHERE reason = $forgotten GROUP BY 1)
+    SELECT source, sum(quarantined - coalesce(gone, 0)), sum(coalesce(gone, 0)), sum(rows)
+    FROM intakes LEFT JOIN kept_out USING (intake_id) WHERE same_as IS NULL GROUP BY 1 ORDER BY 1
+"""
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,7 @@ def curate(
     ran: list[str] = []
     progress.begin(run_id, engine.words)
     with engine, Lease(config.store, run_id, "run", progress.say) as lease:
+        config = _remembering(config, store, progress, lease)
         for stage in STAGES:
             if names is not None and stage.name not in names:
                 continue
@@ -108,7 +117,7 @@ def _run_stage(
 ) -> None:
     lease.check()
     try:
-        with progress.running(context, stage), _pages_kept(context):
+        with _nothing_forgotten_meanwhile(context.store), progress.running(context, stage), _pages_kept(context):
             engine.launch(stage.name, stage.transform(config, context))
     except SpokenError:
         # A run that was taken over fails in many ways; only this one says why.
@@ -137,6 +146,34 @@ def _clear(store: Store, lease: Lease) -> None:
         clear_dead(store.root)
     elif lease.took_over and not lease.lost:
         sweep_temporary(store)
+
+
+def _remembering(config: Config, store: Store, progress: Progress, lease: Lease) -> Config:
+    """The configuration as what was forgotten leaves it; a forgetting that was stopped is finished first."""
+    if unapplied(store.root) or work_waits(store):
+        lease.take()
+        if finish(store):
+            progress.say("a forgetting that was stopped is finished now")
+        sweep_pending(store)
+    config, told = remembering(config)
+    for line in told:
+        progress.say(line)
+    return config
+
+
+@contextmanager
+def _nothing_forgotten_meanwhile(store: Store) -> Iterator[None]:
+    """A stage whose files were taken away under it fails in many ways; all of them mean this one."""
+    before = digest(store.root)
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, CommitConflict) or digest(store.root) == before:
+            raise
+        raise CommitConflict(
+            f"something was forgotten in the store {store.root} while this run was at work on it. Run again: what was finished "
+            "of the rest is taken up, nothing is asked twice."
+        ) from error
 
 
 def stage_context(config: Config, stage: Stage, store: Store, run_id: str) -> StageContext:
@@ -182,6 +219,9 @@ def _inputs(config: Config, stage: Stage, store: Store) -> Iterator[tuple[str, s
     if stage is ingest.STAGE:
         # Unchanged files need not be read to know that they are unchanged.
         yield "files", hashlib.sha256(json.dumps(listing(config.sources)).encode()).hexdigest()[:16]
+        # Files that lost rows are read again, and everything that builds on them is made anew.
+        if digest(store.root):
+            yield "forgotten", digest(store.root)
         return
     for name in stage.after:
         yield name, _standing(config, name, stage, store).state
@@ -206,16 +246,15 @@ def _write_run(config: Config, store: Store, run_id: str) -> None:
 
 
 def _check_intakes(config: Config, context: StageContext) -> None:
-    query = "SELECT source, sum(quarantined), sum(rows) FROM intakes WHERE same_as IS NULL GROUP BY 1 ORDER BY 1"
-    with context.pin().connect(["intakes"]) as connection:
-        counted = connection.sql(query).fetchall()
-    if all(rows == bad for _, bad, rows in counted):
+    with context.pin().connect(["intakes", "quarantine"]) as connection:
+        counted = connection.sql(_COUNTED, params={"forgotten": FORGOTTEN}).fetchall()
+    if all(rows == bad + gone for _, bad, gone, rows in counted):
         # Going on would publish an empty release above what is there.
         raise StoreError(
-            f"no row of any source can be used: {sum(rows for _, _, rows in counted):,} rows came in, all in quarantine; "
+            f"no row of any source can be used: {sum(rows for *_, rows in counted):,} rows came in, all in quarantine; "
             "`prefcurate check CONFIG` says why"
         )
-    for source, bad, rows in counted:
+    for source, bad, _, rows in counted:
         if config.max_quarantined is not None and bad > config.max_quarantined * rows:
             raise StoreError(
                 f"source {source!r}: {bad:,} of {rows:,} rows are in quarantine, more than max_quarantined: "

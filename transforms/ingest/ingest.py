@@ -19,6 +19,7 @@ from prefcurate.transforms.steps.units import Pin
 from prefcurate.transforms.store.losses import Losses, Lost, losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
+from prefcurate.transforms.store.tombstones import tombstones
 
 TABLES_OF_INGEST = (
     "comparisons", "occurrences", "annotations", "ratings", "spans", "materials", "quarantine", "intakes",
@@ -79,7 +80,8 @@ def _stage(intake: Intake, context: StageContext, snapshot: Snapshot, lost: Loss
     missing = lost.of_file(intake.intake_id) if known is not None and known.same_as is None else frozenset()
     if known is not None and not missing:
         return known
-    staged = stage_intake(intake, context.store.root, context.store.shards, context.run_id)
+    root = context.store.root
+    staged = stage_intake(intake, root, context.store.shards, context.run_id, tombstones(root))
     count(context.stage, "rows_in", staged.rows)
     return staged if known is None else _again(known, staged, missing, context.store.shards)
 

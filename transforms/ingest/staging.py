@@ -19,6 +19,7 @@ from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash
 from prefcurate.transforms.ingest.sources import Intake, open_source_file
 from prefcurate.transforms.store.files import join, replacing
 from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.tombstones import FORGOTTEN, Tombstones
 
 FLUSH_CHARACTERS = 32_000_000
 """Text held in memory before it is written: bounds a worker's memory whatever the file's size."""
@@ -26,6 +27,7 @@ RAW_CHARACTERS = 20_000
 """How much of an unreadable row is kept in quarantine."""
 _BATCH = 64
 _PAIR = pa.struct(list(STAGED))
+_NOTHING_FORGOTTEN = Tombstones()
 
 
 @dataclass(frozen=True, order=True)
@@ -61,12 +63,12 @@ class Staged:
 
 @dataclass(frozen=True)
 class _Row:
-    """An input row on its way: its number in the file, its hash, and its pairs in stored form."""
+    """An input row on its way: its number in the file, its hash, and its pairs in stored form with their place in it."""
 
     number: int
     given: InputRow
     hashed: str
-    pairs: tuple[dict[str, Any], ...] = ()
+    pairs: tuple[tuple[int, dict[str, Any]], ...] = ()
 
     def refused(self, reason: str, error: Exception) -> "_Row":
         """The row as one that cannot be used after all."""
@@ -74,17 +76,32 @@ class _Row:
         given = replace(self.given, outcome=Unreadable(reason, str(error)), raw=raw)
         return replace(self, given=given, pairs=())
 
+    def forgotten(self, reason: str) -> "_Row":
+        """The row as one that cannot be used, without a word of it."""
+        return replace(self, given=replace(self.given, outcome=Unreadable(reason, ""), raw=""), pairs=())
 
-def stage_intake(intake: Intake, root: str, shards: int, run_id: str) -> Staged:
-    """Reads a file row by row and stages its pairs by shard in one Parquet file beside the tables."""
+
+def stage_intake(
+    intake: Intake, root: str, shards: int, run_id: str, tombstones: Tombstones = _NOTHING_FORGOTTEN
+) -> Staged:
+    """Reads a file row by row and stages its pairs by shard in one Parquet file beside the tables.
+
+    Args:
+        intake: the file.
+        root: the store's address.
+        shards: of the store.
+        run_id: of this run.
+        tombstones: what was forgotten and is left out.
+    """
     writer = _StagedFile(join(root, "_pending", "ingest", run_id, f"{intake.intake_id}.parquet"))
     accounts = _Accounts()
     fingerprint = intake.source.fingerprint()
     with writer:
         for row in _storable(_oriented(intake)):
+            row = remembering(row, intake.source.name, tombstones)
             accounts.count(row, intake)
             about = _about(row, intake, fingerprint)
-            for index, pair in enumerate(row.pairs):
+            for index, pair in row.pairs:
                 writer.add(pair | about | {"shard": shard_of(pair["prompt_id"], shards), "pair": index})
     quarantine = None
     if accounts.quarantined:
@@ -113,8 +130,8 @@ def _oriented(intake: Intake) -> Iterator[_Row]:
         row = _Row(number, given, row_hash(given.identity))
         pairs = given.outcome.pairs if isinstance(given.outcome, Pairs) else ()
         try:
-            stored = tuple(orient(pair, intake.source.name) | {"row_id": given.row_id} for pair in pairs)
-            yield replace(row, pairs=stored)
+            stored = (orient(pair, intake.source.name) | {"row_id": given.row_id} for pair in pairs)
+            yield replace(row, pairs=tuple(enumerate(stored)))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             yield row.refused("bad text", error)
 
@@ -132,10 +149,36 @@ def _storable(rows: Iterator[_Row]) -> Iterator[_Row]:
 
 def _misfit(rows: Iterable[_Row]) -> Exception | None:
     try:
-        pa.array([pair for row in rows for pair in row.pairs], _PAIR)
+        pa.array([pair for row in rows for _, pair in row.pairs], _PAIR)
     except (ValueError, TypeError, OverflowError) as error:
         return error
     return None
+
+
+def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
+    """The row without what was forgotten: a row of which nothing is left is refused, and its text is not kept.
+
+    Places of pairs in a row and of facts about a pair stay what they were, since ids hash them.
+    """
+    if isinstance(row.given.outcome, Unreadable):
+        if tombstones.has_source(source):
+            return row.forgotten(FORGOTTEN)
+        return row.forgotten(row.given.outcome.reason) if row.hashed in tombstones.rows else row
+    left = tuple((index, pair) for index, pair in row.pairs if pair["prompt_id"] not in tombstones.prompts)
+    if tombstones.has_source(source) or len(left) < len(row.pairs) and not left:
+        return row.forgotten(FORGOTTEN)
+    if not tombstones.annotators:
+        return replace(row, pairs=left)
+    return replace(row, pairs=tuple((index, _without(pair, tombstones)) for index, pair in left))
+
+
+def _without(pair: dict[str, Any], tombstones: Tombstones) -> dict[str, Any]:
+    """A pair without what forgotten annotators said of it."""
+    left = {
+        table: [fact for fact in pair[table] if not tombstones.has_annotator(fact["annotator"])]
+        for table in ("annotations", "ratings", "spans")
+    }
+    return pair | left | {"facts": sum(map(len, left.values())) + len(pair["materials"])}
 
 
 def _about(row: _Row, intake: Intake, fingerprint: str) -> dict[str, Any]:

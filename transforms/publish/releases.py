@@ -13,6 +13,8 @@ from prefcurate.transforms.publish.rows import schema_of
 from prefcurate.transforms.store.files import arrow_dataset, exists, join, names_in, read_bytes, write_bytes
 from prefcurate.transforms.store.store import StoreError
 
+WITHDRAWN = "WITHDRAWN"
+"""All that is left in the folder of a release that was withdrawn: a note that says when and why."""
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -84,6 +86,9 @@ def open_release(root: str, name: str = "current") -> Release:
     wanted = current_id(root) if name == "current" else name.strip().lower()
     found = [release_id for release_id in ids if wanted and release_id.startswith(wanted)]
     if len(found) != 1:
+        note = join(release_folder(root, name.strip().lower()), WITHDRAWN)
+        if exists(note):
+            raise StoreError(f"the release {name} is there no more. {read_bytes(note).decode().strip()}")
         what = "there is no release" if not found else "several releases begin with"
         raise StoreError(f"{what} {name!r} in {root}; there are: {', '.join(found or ids)}")
     manifest = json.loads(read_bytes(join(release_folder(root, found[0]), "manifest.json")))

@@ -4,7 +4,7 @@ import hashlib
 import itertools
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -19,6 +19,7 @@ from prefcurate.transforms.steps.commit import Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import copy, exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.parts import Part, write_part
+from prefcurate.transforms.store.store import Store
 
 MANIFEST_VERSION = 1
 
@@ -38,19 +39,24 @@ def seal(
         configuration: the resolved configuration as JSON without keys, for the manifest.
     """
     named = name_files(files)
-    identity = canonical_json([[name, file.sha256] for name, file in named])
-    release_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    release_id = release_id_of(named)
     folder = release_folder(context.store.root, release_id)
     for name, file in named:
-        _place(file.path, join(folder, name))
+        place(file.path, join(folder, name))
     if not all(exists(join(folder, name)) for name in ("README.md", "manifest.json")):
         about = manifest(release_id, named, configuration, context)
         write_bytes(join(folder, "README.md"), dataset_card(about).encode())
         if not exists(join(folder, "manifest.json")):
-            write_bytes(join(folder, "manifest.json"), _json(about))
+            write_bytes(join(folder, "manifest.json"), manifest_json(about))
     yield from planned.splits
-    yield _release_row(release_id, folder, context)
+    yield release_row(context.store, release_id, context.settings)
     yield Finished("release", release_id)
+
+
+def release_id_of(named: Sequence[tuple[str, ReleaseFile]]) -> str:
+    """The id of a release: a hash of the names and bytes of its data files."""
+    identity = canonical_json([[name, file.sha256] for name, file in named])
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
 def point_current(context: StageContext, outputs: Iterable[Part | Finished]) -> None:
@@ -78,6 +84,21 @@ def manifest(
     It says nothing that would differ between two stores with the same facts: the versions of the tables that were read
     are in the commit of the table `releases`.
     """
+    found = tallied(named)
+    return {
+        "release": release_id,
+        "manifest_version": MANIFEST_VERSION,
+        **{part: found[part] for part in ("rows", "withheld", "counts")},
+        "columns": {field.name: str(field.type) for field in PREFERENCES},
+        "files": found["files"],
+        "seed": context.seed,
+        "fingerprints": sorted(context.fingerprints),
+        "configuration": json.loads(configuration),
+    }
+
+
+def tallied(named: Sequence[tuple[str, ReleaseFile]]) -> dict[str, Any]:
+    """The part of a manifest that its files alone decide: rows, counts by value, names and checksums."""
     rows: Counter[str] = Counter(dict.fromkeys(reversed(SPLITS), 0))
     tally: dict[str, Counter[str]] = {}
     for _, file in named:
@@ -86,44 +107,40 @@ def manifest(
             for column, value, n in file.tally:
                 tally.setdefault(column, Counter())[value] += n
     return {
-        "release": release_id,
-        "manifest_version": MANIFEST_VERSION,
         "rows": dict(rows),
         "withheld": dict(sorted(tally.pop("reason", Counter()).items())),
         "counts": {column: dict(sorted(counted.items())) for column, counted in sorted(tally.items())},
-        "columns": {field.name: str(field.type) for field in PREFERENCES},
         "files": [
             {"path": name, "folder": file.folder, "rows": file.rows, "bytes": file.bytes, "sha256": file.sha256}
             for name, file in named
         ],
-        "seed": context.seed,
-        "fingerprints": sorted(context.fingerprints),
-        "configuration": json.loads(configuration),
     }
 
 
-def _place(source: str, target: str) -> None:
+def place(source: str, target: str) -> None:
     """Copies a file to its name in the release, unless an earlier attempt has done so."""
     if not exists(target):
         copy(source, target)
 
 
-def _release_row(release_id: str, folder: str, context: StageContext) -> Part:
-    content = read_bytes(join(folder, "manifest.json"))
+def release_row(store: Store, release_id: str, settings: str) -> Part:
+    """The row of the table `releases` for a release that lies in its place, as a part."""
+    content = read_bytes(join(release_folder(store.root, release_id), "manifest.json"))
     about = json.loads(content)
     row = {
         "prompt_id": "",
         "release_id": release_id,
-        "settings": context.settings,
+        "settings": settings,
         "rows": sum(about["rows"][split] for split in SPLITS),
         "bytes": sum(file["bytes"] for file in about["files"] if file["folder"] in SPLITS),
         "manifest_sha256": hashlib.sha256(content).hexdigest(),
     }
     schema = TABLES["releases"].schema
-    part = write_part(context.store.root, "releases", 0, [pa.Table.from_pylist([row], schema=schema)])
+    part = write_part(store.root, "releases", 0, [pa.Table.from_pylist([row], schema=schema)])
     assert part is not None
     return part
 
 
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+def manifest_json(about: Mapping[str, Any]) -> bytes:
+    """A manifest as it lies on disk."""
+    return (json.dumps(about, indent=1, ensure_ascii=False) + "\n").encode()

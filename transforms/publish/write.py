@@ -24,10 +24,13 @@ TALLIED = ("decision", "label_source", "sources", "licences", "reason")
 
 def write_release(task: FileTask, most: int | None) -> list[ReleaseFile]:
     """Writes one file task's rows and describes the files: usually one, several when a shard is large, none without rows."""
-    files = []
-    for roll, tables in enumerate(_rolls(release_rows(task, most), FILE_BYTES)):
-        files.append(_write_file(task, roll, tables))
-    return files
+    return write_files(task.work, task.folder, task.shards[0], release_rows(task, most))
+
+
+def write_files(work: str, folder: str, first_shard: int, tables: Iterable[pa.Table]) -> list[ReleaseFile]:
+    """Writes the rows of one folder of a release into files of bounded size below ``work``."""
+    rolls = enumerate(_rolls(tables, FILE_BYTES))
+    return [_write_file(work, folder, first_shard, roll, groups) for roll, groups in rolls]
 
 
 def row_groups(tables: Iterable[pa.Table], limit: int = GROUP_BYTES) -> Iterator[pa.Table]:
@@ -72,12 +75,12 @@ def _rolls(tables: Iterable[pa.Table], limit: int) -> Iterator[Iterator[pa.Table
         yield one_file()
 
 
-def _write_file(task: FileTask, roll: int, groups: Iterator[pa.Table]) -> ReleaseFile:
+def _write_file(work: str, folder: str, first_shard: int, roll: int, groups: Iterator[pa.Table]) -> ReleaseFile:
     tally: Counter[tuple[str, str]] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        local = Path(folder) / "file.parquet"
+    with tempfile.TemporaryDirectory() as scratch:
+        local = Path(scratch) / "file.parquet"
         rows = 0
-        with pq.ParquetWriter(local, schema_of(task.folder), compression="zstd") as writer:
+        with pq.ParquetWriter(local, schema_of(folder), compression="zstd") as writer:
             for group in groups:
                 writer.write_table(group, row_group_size=len(group))
                 rows += len(group)
@@ -85,12 +88,12 @@ def _write_file(task: FileTask, roll: int, groups: Iterator[pa.Table]) -> Releas
         with local.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
         size = local.stat().st_size
-        path = join(task.work, "files", f"{digest}.parquet")
+        path = join(work, "files", f"{digest}.parquet")
         if not exists(path):
             with replacing(path) as target:
                 shutil.copyfile(local, target)
     counts = tuple((column, value, n) for (column, value), n in sorted(tally.items()))
-    return ReleaseFile(task.folder, task.shards[0], roll, path, digest, rows, size, counts)
+    return ReleaseFile(folder, first_shard, roll, path, digest, rows, size, counts)
 
 
 def _tally(group: pa.Table) -> Counter[tuple[str, str]]:

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.store.store import CommitConflict, Store
+from prefcurate.transforms.store.tombstones import unapplied
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,18 @@ class StageContext:
     seed: int = 7
 
     def pin(self) -> Snapshot:
-        """The newest versions of the tables, fixed for the whole stage."""
+        """The newest versions of the tables, fixed for the whole stage.
+
+        Raises:
+            CommitConflict: something is being forgotten in the store; its files go away under a reader.
+        """
         versions = self.store.versions(dict.fromkeys((*self.reads, *self.writes, "occurrences", "intakes")))
+        # Looked at last: a forgetting that begins later makes every commit on these versions fail.
+        if unapplied(self.store.root):
+            raise CommitConflict(
+                f"something is being forgotten in the store {self.store.root}; run again when that has ended (if it was "
+                "stopped, `prefcurate run` and `prefcurate forget` finish it)"
+            )
         entry = self.store.latest("ingest", self.ingest_settings)
         intakes = tuple(entry.detail.get("intakes", ())) if entry else ()
         mined = self.store.latest("rubrics")

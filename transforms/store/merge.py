@@ -33,7 +33,7 @@ def merge_parts(store: Store, parts: Sequence[Part], committed_version: int | No
         key = ", ".join(f'"{column}"' for column in table.key)
         order = ", ".join(f'"{column}"' for column in table.order)
         for index, part in enumerate(parts):
-            connection.register(f"part_{index}", _dataset(part))
+            connection.register(f"part_{index}", dataset_of(part))
         union = " UNION ALL ".join(f"SELECT {index} AS __part, * FROM part_{index}" for index in range(len(parts)))
         new = f"SELECT * FROM ({union}) AS new"
         if has_committed:
@@ -49,6 +49,7 @@ def merge_parts(store: Store, parts: Sequence[Part], committed_version: int | No
         return write_part(store.root, table.name, shard, reader)
 
 
-def _dataset(part: Part) -> ds.Dataset:
+def dataset_of(part: Part) -> ds.Dataset:
+    """The rows of one part."""
     schema = TABLES[part.table].schema.remove_metadata()
     return arrow_dataset([part.path], schema)

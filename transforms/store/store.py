@@ -235,6 +235,21 @@ class Store:
         # The object that wrote still says the version that it was opened at.
         return base + 1
 
+    def fence(self, table: str, transaction: str, metadata: Mapping[str, str]) -> int:
+        """A commit that changes no row: whoever is at work on an earlier version of the table cannot commit any more.
+
+        Raises:
+            CommitConflict: somebody else committed at the same moment.
+        """
+        newest = self.delta(table)
+        if newest.transaction_version(transaction) is not None:
+            return newest.version()
+        properties = CommitProperties(
+            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
+        )
+        self._write(table, newest.version(), [], transaction, properties)
+        return newest.version() + 1
+
     def _write(
         self,
         table: str,
