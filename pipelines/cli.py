@@ -280,6 +280,28 @@ def forget(
         forgetting.take_away(opened, foreseen, console)
 
 
+@app.command()
+def vacuum(
+    store: StoreArgument,
+    older_than: Annotated[
+        str,
+        typer.Option(
+            help="how long replaced versions and leftovers are kept: 7d, 12h, 30m; readers older than that fail"
+        ),
+    ] = "7d",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be removed, and remove nothing")] = False,
+) -> None:
+    """Removes what crashes left and what old versions of tables held; never what a run could take up or somebody paid for."""
+    from prefcurate.pipelines.vacuum import duration, render
+    from prefcurate.pipelines.vacuum import vacuum as vacuum_store
+
+    seconds = duration(older_than)
+    with _explained(store):
+        found = vacuum_store(_open(store), seconds, dry_run, lambda line: typer.echo(line, err=True))
+    for line in render(found, dry_run):
+        typer.echo(line)
+
+
 def _open(root: str) -> "Store":
     from prefcurate.transforms.store.files import absolute
     from prefcurate.transforms.store.store import Store

@@ -5,8 +5,6 @@ The graph of a stage is built from the configuration alone; the ledger of the st
 
 import hashlib
 import json
-import secrets
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -23,7 +21,7 @@ from prefcurate.transforms.forget.forget import finish, sweep_pending, work_wait
 from prefcurate.transforms.ingest.sources import listing
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
-from prefcurate.transforms.store.lease import Lease, clear_dead
+from prefcurate.transforms.store.lease import Lease, clear_dead, new_run_id
 from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
 from prefcurate.transforms.store.tombstones import FORGOTTEN, digest, unapplied
@@ -84,7 +82,7 @@ def curate(
     store = Store(config.store, config.shards)
     store.create()
     check_writable(store.root)
-    run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+    run_id = new_run_id()
     ran: list[str] = []
     progress.begin(run_id, engine.words)
     with engine, Lease(config.store, run_id, "run", progress.say) as lease:

@@ -3,12 +3,16 @@
 import os
 import posixpath
 import shutil
+import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
 from io import BufferedIOBase
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -94,6 +98,35 @@ def sizes(uri: str, suffix: str = "") -> list[tuple[str, int]]:
     )
 
 
+@dataclass(frozen=True, order=True)
+class Listed:
+    """A file as a listing tells of it: address, bytes, and when it was written, in seconds since 1970."""
+
+    path: str
+    bytes: int
+    written: float
+
+
+def described(uri: str) -> list[Listed]:
+    """All files below an address, sorted; none when it does not exist."""
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        found = fs.find(path, detail=True) if fs.exists(path) else {}
+    local = isinstance(fs, LocalFileSystem)
+    return sorted(
+        Listed(name if local else fs.unstrip_protocol(name), int(about["size"]), _written(about))
+        for name, about in found.items()
+    )
+
+
+def _written(about: Mapping[str, Any]) -> float:
+    # Every file system has its own name for it; one that tells nothing has no old files.
+    moment = next((about[key] for key in ("LastModified", "mtime", "updated", "created") if about.get(key)), None)
+    if isinstance(moment, str):
+        moment = datetime.fromisoformat(moment)
+    return moment.timestamp() if isinstance(moment, datetime) else float(moment or time.time())
+
+
 def names_in(uri: str) -> list[str]:
     """The names of the files and folders that lie right in a folder, sorted; none when it does not exist."""
     with reaching(uri):
@@ -168,8 +201,28 @@ def remove(uri: str) -> None:
     """Removes a file or folder; fine when it is not there."""
     with reaching(uri):
         fs, path = filesystem(uri)
-        if fs.exists(path):
-            fs.rm(path, recursive=True)
+        if isinstance(fs, LocalFileSystem):
+            if fs.exists(path):
+                fs.rm(path, recursive=True)
+        else:
+            _remove_each(fs, fs.find(path))
+            if fs.isdir(path):  # there are no empty folders in an object store, and elsewhere there are
+                fs.rm(path, recursive=True)
+
+
+def remove_files(uris: Sequence[str]) -> None:
+    """Removes files of one file system."""
+    if uris:
+        with reaching(uris[0]):
+            _remove_each(filesystem(uris[0])[0], [filesystem(uri)[1] for uri in uris])
+
+
+def _remove_each(fs: AbstractFileSystem, paths: Sequence[str]) -> None:
+    # Of many at once fsspec takes each name for a pattern, and names may hold brackets.
+    for path in paths:
+        # Gone meanwhile, or the answer to an earlier try was lost.
+        with suppress(FileNotFoundError):
+            fs.rm_file(path)
 
 
 @contextmanager

@@ -172,6 +172,11 @@ class Lease:
                 write_bytes(_path(self.root, self._number), self._content(beat))
 
 
+def new_run_id() -> str:
+    """Names a run: when it began, and chance."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
+
+
 def holder(root: str, number: int | None = None) -> Holder | None:
     """Who holds the store's lease (or held a number of it); None when nobody does. It may be dead: see `alive`."""
     if number is None:

@@ -6,25 +6,32 @@ take credentials and endpoint from the usual environment variables (AWS_…, GOO
 
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from gzip import BadGzipFile
-from typing import Any
+from typing import Any, TypeVar
 
 from deltalake.exceptions import DeltaError
 from fsspec import AbstractFileSystem
 
 from prefcurate.schemas.errors import SpokenError
 
-TRIES = 6
+T = TypeVar("T")
+TRIES = 5
 """Of one request: refused (503, 429), reset or unanswered ones are made again, after waits that double (with chance)."""
-CONNECT_SECONDS, ANSWER_SECONDS = 10, 30
+CONNECT_SECONDS, ANSWER_SECONDS = 10, 20
 """How long a connection, and the next bytes of an answer, may take before the try counts as failed."""
-READ_TRIES = 3
+READ_TRIES = 4
 """Of reading an answer's body, when it breaks in the middle."""
 _KEYS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
+_REFUSED = re.compile(
+    r"NoSuchBucket|bucket does not exist|AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|locate credentials"
+)
 _DECORATION = re.compile(r"\x1b\[\d+m|↳")
 """Colours and arrows in deltalake's errors."""
+_OF_OBJECT_STORE = re.compile(r"Generic \w+ error|Error performing [A-Z]+ https?:")
+"""How deltalake says that its object store did not answer."""
 # Said by the file system of what is there or not: an answer, not a failure.
 _ANSWERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, BadGzipFile)
 
@@ -97,6 +104,28 @@ def reaching(address: str) -> Iterator[None]:
         ) from error
 
 
+def persistently(address: str, read: Callable[[], T]) -> T:
+    """What ``read`` gives; read again when an answer breaks in its middle, which deltalake does not by itself.
+
+    Raises:
+        Unreachable: as `reaching`.
+    """
+    with reaching(address):
+        for attempt in range(READ_TRIES - 1):
+            try:
+                return read()
+            except Exception as error:
+                if not scheme(address) or not failed_to_answer(error):
+                    raise
+                time.sleep(0.2 * 2**attempt)
+        return read()
+
+
+def refused(error: BaseException) -> bool:
+    """Whether a service answered that nobody may come in, or that there is no such place: trying again helps nobody."""
+    return _REFUSED.search(str(error)) is not None
+
+
 def failed_to_answer(error: BaseException) -> bool:
     """Whether an error is a service's, not of what was read from it."""
     if isinstance(error, _ANSWERS):
@@ -105,8 +134,8 @@ def failed_to_answer(error: BaseException) -> bool:
         return True
     if type(error).__module__.split(".")[0] in ("botocore", "aiobotocore", "aiohttp", "gcsfs", "google"):
         return True
-    if isinstance(error, OSError | DeltaError) and str(error).startswith("Generic "):
-        return True  # what deltalake says of its object store
+    if isinstance(error, OSError | DeltaError) and _OF_OBJECT_STORE.search(str(error)):
+        return True
     # Arrow raises OSErrors of broken files, without a number.
     return isinstance(error, OSError) and error.errno is not None
 

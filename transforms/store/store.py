@@ -25,7 +25,9 @@ from prefcurate.transforms.store.remote import (
     TRIES,
     Unreachable,
     failed_to_answer,
+    persistently,
     reaching,
+    refused,
     table_options,
     told,
 )
@@ -81,13 +83,14 @@ class Store:
             StoreError: a newer prefcurate wrote it.
             DamagedStore: `store.json` or a table's log is missing or damaged; nothing is made in its place.
         """
-        about = read_about(self.root)
-        if about is not None:
-            check_fits(self.root, about, self.shards)
+        about = None
         try:
+            about = read_about(self.root)
+            if about is not None:
+                check_fits(self.root, about, self.shards)
             self._create_tables(about)
         except (DeltaError, OSError, Unreachable) as error:
-            if about is not None:
+            if about is not None or (isinstance(error, Unreachable) and not refused(error)):
                 raise
             raise WrongStore(
                 f"no store can be made at {self.root}: {told(error)}; set `store:` to a folder that you may write"
@@ -116,14 +119,16 @@ class Store:
         """Makes an empty table, where there is none."""
         partitioned = Schema.from_arrow(TABLES[table].schema.append(pa.field("shard", pa.int32())))
         try:
-            with reaching(self.root):
-                DeltaTable.create(
+            persistently(
+                self.root,
+                lambda: DeltaTable.create(
                     self.address(table),
                     partitioned,
                     mode="ignore",
                     partition_by=["shard"],
                     storage_options=table_options(self.root),
-                )
+                ),
+            )
         except DeltaError:
             # Two runs may begin a store at the same time: one of them makes the table.
             if not exists(join(self.address(table), "_delta_log", f"{0:020d}.json")):
@@ -160,8 +165,10 @@ class Store:
 
     def delta(self, table: str, version: int | None = None) -> DeltaTable:
         """The Delta table, at a version or the newest."""
-        with reaching(self.root):
-            return DeltaTable(self.address(table), version=version, storage_options=table_options(self.root))
+        options = table_options(self.root)
+        return persistently(
+            self.root, lambda: DeltaTable(self.address(table), version=version, storage_options=options)
+        )
 
     def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
         """The newest version of each table.
@@ -190,8 +197,7 @@ class Store:
         return sorted(found)
 
     def _adds(self, table: str, version: int | None) -> pa.Table:
-        with reaching(self.root):
-            return pa.table(self.delta(table, version).get_add_actions(flatten=True))
+        return persistently(self.root, lambda: pa.table(self.delta(table, version).get_add_actions(flatten=True)))
 
     def rows(self, table: str, version: int | None = None) -> int:
         """How many rows a table has at a version, from its log alone."""

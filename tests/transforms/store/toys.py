@@ -37,10 +37,12 @@ def view_part(store: Store, *ids: str, shard: int = 0) -> Part:
     return part
 
 
-def commit(store: Store, parts: Sequence[Part], run: str, base: int | None = None, table: str = FACT) -> int:
-    """Commits parts on the newest version (or on `base`): facts are added to, views replaced."""
+def commit(
+    store: Store, parts: Sequence[Part], run: str, base: int | None = None, table: str = FACT, replace: bool = False
+) -> int:
+    """Commits parts on the newest version (or on `base`): facts are added to (or, on demand, replaced), views replaced."""
     base = store.delta(table).version() if base is None else base
-    replace = TABLES[table].role == "view"
+    replace = replace or TABLES[table].role == "view"
     return store.commit(table, parts, base=base, replace=replace, transaction=f"{run}/x/{table}", metadata={"run": run})
 
 
