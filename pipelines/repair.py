@@ -10,8 +10,10 @@ from pathlib import Path
 from prefcurate.transforms.publish.restore import mend_releases, restore_splits
 from prefcurate.transforms.store.files import absolute
 from prefcurate.transforms.store.lease import Lease
+from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.repair import Repaired
 from prefcurate.transforms.store.repair import repair as repair_tables
+from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.verify import Damage, find_damage
 
 _SHOWN = 100
@@ -58,19 +60,31 @@ def repair(root: str) -> Report:
         StoreError: there is no store at this address, or nothing tells how it was made.
         StoreBusy: a run is at work on it.
     """
+    run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     found = check(root)
     if not found.damage:
+        store = Store.open(found.root)
+        # A repair that was stopped may have left this to do.
+        if _lost_splits(store):
+            with Lease(found.root, run_id, "repair") as lease:
+                lease.take()
+                restore_splits(store, _lost_splits(store), run_id)
         return found
-    run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     with Lease(found.root, run_id, "repair") as lease:
         lease.take()
         # What a run at work then was about to write may have been among it.
         found = check(root)
         done = repair_tables(found.root, run_id, found.damage)
         lines = mend_releases(done.store, done.damage, done.aside, run_id)
-        shards = {shard for table, shard in done.lost if table == "splits"}
-        splits = restore_splits(done.store, shards, run_id) if shards else 0
+        splits = restore_splits(done.store, _lost_splits(done.store), run_id)
     return Report(found.root, done.damage, done.aside, (*lines, *_told(done, splits)))
+
+
+def _lost_splits(store: Store) -> set[int]:
+    """The shards that lost splits since something was published last."""
+    published = store.latest("publish")
+    lost = losses(store.ledger(), store.shards).after(published.sequence if published else 0)
+    return {shard for table, shard in lost if table == "splits"}
 
 
 def _told(done: Repaired, splits: int) -> Iterator[str]:
@@ -91,11 +105,10 @@ def _told(done: Repaired, splits: int) -> Iterator[str]:
             break
     yield from (said for table, said in _SAYINGS.items() if table in lost)
     if "calls" in lost:
+        requests = f"{lost['calls']:,} requests" if lost["calls"] else "some requests"
         yield (
-            f"calls: what {lost['calls'] or 'an unknown number of':,} requests cost is not known any more, so `budget` counts them as "
-            "unspent: lower it by what they cost (an invoice of the endpoint says it)"
-            if lost["calls"]
-            else "calls: look at `prefcurate status` whether the spend is still known; `budget` counts what is missing as unspent"
+            f"calls: what {requests} cost is not known any more, and `budget` counts it as unspent: lower it by that (the "
+            "endpoint's invoice tells)"
         )
 
 

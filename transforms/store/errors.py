@@ -1,8 +1,15 @@
 """What can be wrong with a store: each message says what and how to mend it."""
 
+import re
 from typing import ClassVar
 
 from prefcurate.schemas.errors import SpokenError
+
+FULL_WORDS = re.compile(
+    r"no space left|errno 28|os error 28|quota exceeded|errno 122|os error 122|file too large|errno 27|os error 27",
+    re.I,
+)
+"""How a full disk, a used-up quota and a file beyond its limit are told by Python, Arrow, DuckDB and Delta."""
 
 
 class StoreError(SpokenError):

@@ -15,6 +15,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES, Table
 from prefcurate.transforms.store.about import About, about_ours, check_fits, check_readable, read_about, write_about
+from prefcurate.transforms.store.errors import FULL_WORDS
 from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
 from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
@@ -34,6 +35,12 @@ from prefcurate.transforms.store.remote import (
 
 FINGERPRINTS = "fingerprints"
 """Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
+
+
+def has_log(root: str, table: str) -> bool:
+    """Whether a table has any commit; a full disk can leave the folder of its log without one."""
+    log = join(table_folder(root, table), "_delta_log")
+    return any(path.endswith((".json", ".parquet")) for path in listed(log))
 
 
 def check_logs(root: str) -> None:
@@ -90,7 +97,8 @@ class Store:
                 check_fits(self.root, about, self.shards)
             self._create_tables(about)
         except (DeltaError, OSError, Unreachable) as error:
-            if about is not None or (isinstance(error, Unreachable) and not refused(error)):
+            elsewhere = isinstance(error, Unreachable) and not refused(error)
+            if about is not None or elsewhere or FULL_WORDS.search(str(error)):
                 raise
             raise WrongStore(
                 f"no store can be made at {self.root}: {told(error)}; set `store:` to a folder that you may write"
@@ -101,7 +109,7 @@ class Store:
     def _create_tables(self, about: About | None) -> None:
         check_logs(self.root)
         for table in TABLES.values():
-            if not exists(join(self.address(table.name), "_delta_log")):
+            if not has_log(self.root, table.name):
                 if listed(self.address(table.name), ".parquet") or (about and about.schema_version == SCHEMA_VERSION):
                     raise DamagedStore(
                         f"the table {table.name} has no log ({self.address(table.name)}/_delta_log is missing); "

@@ -11,7 +11,7 @@ from pathlib import Path
 from deltalake.exceptions import DeltaError
 
 from prefcurate.schemas.errors import SpokenError
-from prefcurate.transforms.store.errors import StoreFull, WrongStore
+from prefcurate.transforms.store.errors import FULL_WORDS, StoreFull, WrongStore
 from prefcurate.transforms.store.files import absolute
 from prefcurate.transforms.store.verify import damaged, find_damage
 
@@ -20,10 +20,6 @@ _FULL = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EFBIG: "a file grew beyond the size that this process may write (ulimit -f)",
 }
-_FULL_WORDS = re.compile(
-    r"no space left|errno 28|os error 28|quota exceeded|errno 122|os error 122|file too large|errno 27|os error 27",
-    re.I,
-)
 _READ_ONLY_WORDS = re.compile(
     r"read-only file ?system|errno 30|os error 30|permission denied|errno 13|os error 13", re.I
 )
@@ -55,7 +51,7 @@ def explained(root: str, also: tuple[type[SpokenError], ...] = ()) -> Iterator[N
 def reason(root: str, error: Exception) -> SpokenError | None:
     """What a person can mend about an error; None when it has nothing to do with the store's files."""
     told = _words(error)
-    if _FULL_WORDS.search(told):
+    if FULL_WORDS.search(told):
         return StoreFull(f"{_why_full(error, told)}; {_rooms(root)}. Make room and run the same command again: {_KEPT}")
     if _READ_ONLY_WORDS.search(told) and not writable(root):
         return StoreFull(

@@ -19,7 +19,7 @@ from prefcurate.transforms.store.errors import DamagedStore, StoreError
 from prefcurate.transforms.store.files import exists, filesystem, join, opened, read_bytes, sizes
 from prefcurate.transforms.store.losses import REPAIR
 from prefcurate.transforms.store.parts import table_folder
-from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.store.store import Store, has_log
 
 READERS = 4
 """Files that are read side by side: a checksum waits for the disk, and for a store over the network longer."""
@@ -118,7 +118,7 @@ def _about(root: str) -> Iterator[Damage]:
 
 def _log(store: Store, table: str, about_lost: bool) -> Iterator[Damage]:
     log = join(store.address(table), "_delta_log")
-    if not exists(log):
+    if not has_log(store.root, table):
         # A table that a newer version brings is made by the next run.
         told = None if about_lost else read_about(store.root)
         if sizes(store.address(table), ".parquet") or (told and told.schema_version == SCHEMA_VERSION):
