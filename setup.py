@@ -59,6 +59,7 @@ EXTRAS["dev"] = [
     "accelerate>=1.4,<2",
     "datasketch>=1.6,<3",
     "networkx>=3,<4",
+    "kubernetes-validate>=1.31,<2",
     *EXTRAS["gcp"],
     "moto[server]>=5.1,<6",
 ]
