@@ -23,4 +23,4 @@ def test_the_check_finds_mistakes():
 
 
 def test_the_runbooks_show_commands():
-    assert sum(len(list(shown(page.read_text(encoding="utf-8")))) for page in PAGES) > 15
+    assert sum(len(list(shown(page.read_text(encoding="utf-8")))) for page in PAGES) > 30
