@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from prefcurate.pipelines import annotate, consensus, describe, embed, ingest, publish, report, route, rubrics, screen
 from prefcurate.pipelines.config import Config, named_paths
 from prefcurate.pipelines.forget import remembering
-from prefcurate.pipelines.launch import Engine, Said, StageFailed
+from prefcurate.pipelines.launch import Engine, FlagError, Said, StageFailed
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
@@ -80,6 +80,8 @@ def curate(
     """
     engine = Engine(Said(tuple(flags), config.store, config.shards, config.limit, tuple(named_paths(config))))
     store = Store(config.store, config.shards)
+    if engine.written_to:
+        return _write_out(engine, config, store, progress, names)
     store.create()
     check_writable(store.root)
     run_id = new_run_id()
@@ -108,6 +110,21 @@ def curate(
                 _check_intakes(config, context)
         _clear(store, lease)
     return Outcome(tuple(ran), tuple(_left(store)))
+
+
+def _write_out(
+    engine: Engine, config: Config, store: Store, progress: Progress, names: Sequence[str] | None
+) -> Outcome:
+    """Writes the job of one stage to where somebody else finds and starts it: no lease is taken, nothing is computed here."""
+    stages = [stage for stage in STAGES if names is not None and stage.name in names]
+    if len(stages) != 1:
+        raise FlagError(f"what is written to {engine.written_to} is one job, so one stage: name it with --stages")
+    (stage,) = stages
+    store.create()
+    with engine:
+        engine.launch(stage.name, stage.transform(config, stage_context(config, stage, store, new_run_id())))
+    progress.say(f"the job of stage {stage.name} is written to {engine.written_to}; nothing has run yet")
+    return Outcome((), ())
 
 
 def _run_stage(

@@ -30,6 +30,7 @@ _SOFTWARE = frozenset(
 )  # fmt: skip
 """Flags that say how prefcurate comes to the workers."""
 _EXTRAS = ("all", "gcp")
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
 _JOB = re.compile(r"[^a-z0-9]+")
 
 
@@ -55,8 +56,9 @@ def _missing(said: Said) -> Iterator[str]:
             yield f"--{name}: Dataflow needs it, such as --{name}={_EXAMPLES[name]}{or_else}"
     for name in ("temp_location", "staging_location"):
         value = said.options[name]
-        if value and not str(value).startswith("gs://"):
-            yield f"--{name}={value}: Dataflow takes an address at gs:// alone"
+        # Beam would make a bucket of its own choice instead.
+        if value and not _BUCKET.fullmatch(str(value)):
+            yield f"--{name}={value}: Dataflow takes an address such as gs://my-bucket/tmp alone"
     if said.options["streaming"]:
         yield "--streaming: every stage is a batch job; leave the flag out"
 
@@ -117,4 +119,8 @@ def _words(options: PipelineOptions) -> str:
     )
 
 
-DATAFLOW = Runner("DataflowRunner", _defaults, _words, of_stage=_of_stage)
+def _written_to(options: PipelineOptions) -> str:
+    return options.view_as(GoogleCloudOptions).template_location or ""
+
+
+DATAFLOW = Runner("DataflowRunner", _defaults, _words, of_stage=_of_stage, written_to=_written_to)

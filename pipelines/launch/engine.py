@@ -27,6 +27,7 @@ class Engine:
     Attributes:
         options: Beam's, the runner's defaults among them.
         words: where it runs, for a person.
+        written_to: the address that jobs are written to instead of being run; empty when they are run.
 
     Raises:
         FlagError: the runner or a flag is unknown, mistyped, missing or known to corrupt data; nothing ran.
@@ -39,6 +40,7 @@ class Engine:
         self._defaults = self._runner.defaults(self._said)
         self.options = self._said.with_defaults(self._defaults)
         self.words = self._runner.words(self.options)
+        self.written_to = self._runner.written_to(self.options)
 
     def __enter__(self) -> "Engine":
         self._around = self._runner.around(self.options)
@@ -62,6 +64,8 @@ class Engine:
             pipeline = beam.Pipeline(self._runner.made(options), options)
         except ImportError as error:
             raise FlagError(f"this runner is not installed: {error}") from error
+        except ValueError as error:
+            raise FlagError(f"Beam does not take the flags: {error}") from error
         _ = pipeline | transform
         try:
             state = pipeline.run().wait_until_finish()

@@ -25,6 +25,7 @@ class Runner:
         words: where and with how many workers it runs, for the first lines of a run.
         around: what must live while the stages' jobs run.
         of_stage: further defaults, of one stage's job.
+        written_to: the address that a job is written to instead of being run; somebody else starts it. Empty when it is run.
         made: the runner itself, where it is not Beam's own of that name.
     """
 
@@ -33,4 +34,5 @@ class Runner:
     words: Callable[[PipelineOptions], str] = lambda options: ""
     around: Callable[[PipelineOptions], AbstractContextManager[None]] = lambda options: nullcontext()
     of_stage: Callable[[str], Mapping[str, Setting]] = lambda stage: {}
+    written_to: Callable[[PipelineOptions], str] = lambda options: ""
     made: Callable[[PipelineOptions], PipelineRunner | None] = lambda options: None

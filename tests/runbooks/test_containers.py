@@ -25,8 +25,8 @@ ADDED = (
     "--runner=DataflowRunner",
     "--project=p",
     "--region=r",
-    "--temp_location=gs://b/t",
-    "--template_location=gs://b/j",
+    "--temp_location=gs://bucket/t",
+    "--template_location=gs://bucket/j",
 )
 """What Dataflow's launcher adds to the parameters."""
 
@@ -75,11 +75,11 @@ def test_the_launcher_takes_every_parameter_and_runs_the_command_itself():
 
 
 def test_the_launcher_takes_no_other_parameter():
-    command = launched("--config=gs://b/c.yaml", "--stages=embed", "--sdk_container_imag=x", *ADDED)
+    command = launched("--config=gs://bucket/c.yaml", "--stages=embed", "--sdk_container_imag=x", *ADDED)
     with pytest.raises(FlagError, match=r"--sdk_container_imag is no flag .* did you mean --sdk_container_image\?"):
         Engine(Said(tuple(command[3:]), "gs://bucket/store"))
     with pytest.raises(SystemExit):
-        launched("--config=gs://b/c.yaml")
+        launched("--config=gs://bucket/c.yaml")
 
 
 def test_the_image_holds_what_is_copied_and_the_beam_that_is_tested():
