@@ -111,7 +111,7 @@ TEMPLATE = (*SHORTEST, "--template_location=gs://bucket/jobs/job", "--no_auth", 
 
 def test_a_flex_template_is_one_stages_job_and_computes_nothing(tmp_path, sent, capsys):
     path = config(tmp_path)
-    curate(load_config(str(path)), Progress(Console()), ["ingest"], TEMPLATE)
+    curate(load_config(str(path)), Progress(Console(width=200)), ["ingest"], TEMPLATE)
     job = json.loads(sent["gs://bucket/jobs/job"])
     assert re.fullmatch(r"prefcurate-ingest-\d{8}-\d{6}", job["name"])
     (pool,) = job["environment"]["workerPools"]
