@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 FAILED, WRONG = 1, 2
 """Exit statuses: something failed and is named; the configuration is wrong and nothing was paid."""
 
+_STOPPED = "\nstopped; the same command goes on where this one ended, and asks nobody twice"
+_INTERRUPTED = 130
+"""Typer's status for a command that ctrl-C ended."""
 _ONE_THREAD_EACH = {
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
@@ -353,12 +356,14 @@ def status_of_command() -> int:
     try:
         app()
     except SystemExit as end:
-        return end.code if isinstance(end.code, int) else FAILED
+        if end.code != _INTERRUPTED:
+            return end.code if isinstance(end.code, int) else FAILED
+        typer.echo(_STOPPED, err=True)
     except SpokenError as error:
         typer.echo(f"prefcurate: {error}", err=True)
         return error.exit_status
     except OSError as error:
         typer.echo(f"prefcurate: {type(error).__name__}: {error}", err=True)
     except KeyboardInterrupt:
-        typer.echo("\nstopped; the same command goes on where this one ended, and asks nobody twice", err=True)
+        typer.echo(_STOPPED, err=True)
     return FAILED

@@ -22,7 +22,6 @@ from prefcurate.transforms.annotate.remarks import Remark, remarks_of_unit, told
 from prefcurate.transforms.annotate.reservations import settle_dead
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.signs import to_do
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.files import join, remove
@@ -186,9 +185,7 @@ def _plan(unit: Unit, context: StageContext, annotators: tuple[Annotator, ...]) 
             annotator, unit.snapshot, unit.shard, answered(annotator, unit.snapshot, unit.shard, left["annotations"])
         )
     ]
-    questions = sum(work.questions for work in missing)
-    count(context.stage, "rows_in", questions)
-    to_do(context, unit.shard, questions)
+    to_do(context, unit.shard, sum(work.questions for work in missing))
     yield from missing
 
 

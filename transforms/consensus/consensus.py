@@ -18,7 +18,6 @@ from prefcurate.transforms.consensus.votes import VOTES, votes_of
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.steps.commit import CommitStage
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
@@ -65,9 +64,7 @@ class _Votes:
     gold: GoldOptions
 
     def __call__(self, unit: Unit) -> VotePart:
-        part = write_votes(unit, self.context.stage, self.gold, self.context.seed)
-        count(self.context.stage, "rows_in", part.pairs)
-        return part
+        return write_votes(unit, self.context.stage, self.gold, self.context.seed)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,6 @@ from prefcurate.transforms.describe.reading import SCHEMA, description_messages,
 from prefcurate.transforms.describe.rows import attribute_rows, described
 from prefcurate.transforms.steps.commit import Finished
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -59,7 +58,6 @@ class AskAll:
                 read, unasked = _described(maker, queries), sum(map(maker.unasked, queries.values()))
                 left, unread = left + unasked, unread + len(queries) - len(read) - unasked
                 values |= read
-            count(self.context.stage, "rows_in", len(values))
             yield from self._part(snapshot, shard, values)
             yield from maker.parts()
         yield from self._remarks(left, unread, why)

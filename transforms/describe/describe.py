@@ -16,7 +16,6 @@ from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.describe.rows import attribute_rows, described
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.shards import MapShards
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
@@ -46,7 +45,7 @@ class Describe(beam.PTransform):
         if llm is not None:
             context = replace(context, writes=(*WRITES, *TABLES_OF_ASKING))
         pinned = root | Pin(context)
-        parts = pinned | ShardUnits() | MapShards(Measure(context.stage, self.options.fingerprint()))
+        parts = pinned | ShardUnits() | MapShards(Measure(self.options.fingerprint()))
         if llm is not None:
             asked = pinned | "ask" >> beam.FlatMap(AskAll(context, llm, self.budget))
             parts = (parts, asked) | "measured and asked" >> beam.Flatten()
@@ -58,13 +57,12 @@ class Describe(beam.PTransform):
 class Measure:
     """Measures the prompts of a shard that have no attributes under the fingerprint."""
 
-    stage: str
     fingerprint: str
 
     def __call__(self, unit: Unit) -> Iterable[Part | Finished]:
         """The shard's new attributes as a part, if there are any."""
         done = described(unit.snapshot, unit.shard, self.fingerprint)
-        rows = attribute_batches(prompts(unit.snapshot, unit.shard), done, self.fingerprint, self.stage)
+        rows = attribute_batches(prompts(unit.snapshot, unit.shard), done, self.fingerprint)
         part = write_part(unit.snapshot.store.root, "attributes", unit.shard, rows)
         return [] if part is None else [part]
 
@@ -84,7 +82,6 @@ def attribute_batches(
     prompts: Iterable[tuple[str, list[dict[str, Any]]]],
     done: frozenset[str],
     fingerprint: str,
-    stage: str = "describe",
     size: int = 256,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of `attributes` for the prompts that are not ``done``, in the table's order."""
@@ -92,7 +89,6 @@ def attribute_batches(
     for prompt_id, messages in prompts:
         if prompt_id not in done:
             rows += attribute_rows(prompt_id, features(messages), fingerprint)
-            count(stage, "rows_in", 1)
         if len(rows) >= size:
             yield _batch(rows)
             rows = []

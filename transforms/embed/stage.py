@@ -14,7 +14,6 @@ from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.embed.pending import finished_groups
 from prefcurate.transforms.steps.commit import CommitStage
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.signs import to_do
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
@@ -81,7 +80,6 @@ def embed_group(work: GroupUnit, context: StageContext, options: EmbedOptions) -
     fingerprint, unit = options.fingerprint(), work.unit
     characters = options.max_tokens * CHARACTERS_A_TOKEN
     keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters)
-    count(context.stage, "rows_in", len(texts))
     table = embedding_rows(keys, embedder_of(options).encode(texts), fingerprint)
     footer = {"fingerprint": fingerprint, "group": work.group.name}
     part = write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)

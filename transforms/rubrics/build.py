@@ -62,7 +62,7 @@ class BuildRubrics(beam.PTransform):
             # What is asked is kept in these tables; without a chat model the stage does not touch them.
             context = replace(context, writes=(*WRITES, *TABLES_OF_ASKING))
         pinned = root | Pin(context)
-        collect = Collect(context.stage, self.gold, context.seed, options.max_pairs, self.describers)
+        collect = Collect(self.gold, context.seed, options.max_pairs, self.describers)
         made = (
             pinned
             | ShardUnits()

@@ -11,7 +11,6 @@ from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import trusted_labels
 from prefcurate.transforms.rubrics.contrasts import Contrast
 from prefcurate.transforms.rubrics.library import LIBRARY, Asked, opinions
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -24,14 +23,12 @@ class Collect:
     """Gives the contrasts of a shard, with the opinions of the whole library.
 
     Args:
-        stage: for counters.
         gold: whose labels are gold.
         seed: of the configuration.
         max_pairs: of the whole store; a shard gives its share of them, those first by hash.
         describers: fingerprints of whoever names a prompt's task, the most believed first.
     """
 
-    stage: str
     gold: GoldOptions
     seed: int
     max_pairs: int
@@ -42,7 +39,6 @@ class Collect:
         snapshot, shard = unit.snapshot, unit.shard
         chosen = sample(labelled_pairs(snapshot, shard, self.gold, self.describers), self.seed, self._share(unit))
         found = tuple(with_opinions(snapshot, shard, chosen))
-        count(self.stage, "rows_in", len(found))
         if found:
             yield found
 

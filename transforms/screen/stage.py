@@ -27,7 +27,6 @@ from prefcurate.transforms.screen.sketch import SketchFile, load, save
 from prefcurate.transforms.screen.sketching import Sketcher
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -152,7 +151,6 @@ class SketchShard(beam.DoFn):
         self, unit: Unit, sketcher: Sketcher, votes: dict[str, Votes], index: BenchmarkIndex
     ) -> Iterator[pa.Table]:
         for rows in portions(unit.snapshot, unit.shard):
-            count(self._context.stage, "rows_in", len(rows))
             sketcher.add(rows)
             yield self._flags(rows, votes, index)
 

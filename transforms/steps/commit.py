@@ -1,5 +1,6 @@
 """The last step of a stage: parts merged per shard, then one commit and the ledger entry."""
 
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -125,6 +126,7 @@ def _commit(
     if not keep_unmerged:
         remove(join(context.store.root, "_pending", context.stage))
     clear_signs(context)
+    count(context.stage, "milliseconds", time.time_ns() // 1_000_000 - snapshot.pinned_ms)
     for merged in sorted({output.path for output in outputs if isinstance(output, _Merged)}):
         remove(merged)
     return entry.state

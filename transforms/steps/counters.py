@@ -1,4 +1,9 @@
-"""Beam counters with the same names in every stage."""
+"""Beam counters with the same names in every stage.
+
+They are counted by the first and the last step, which all stages share: ``rows_in`` and ``bytes_in`` of the tables that the stage
+reads (of the source files, for ingest), ``rows_out`` and ``bytes_out`` of the parts that it commits, ``milliseconds`` from the first
+step to the commit.
+"""
 
 from typing import Literal
 

@@ -1,11 +1,15 @@
 """Units of work: what flows through a stage's graph instead of rows."""
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import apache_beam as beam
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.store.snapshot import Snapshot
 
 
@@ -50,4 +54,9 @@ def shard_units(snapshot: Snapshot) -> Iterator[Unit]:
 
 
 def _pin(context: StageContext) -> Snapshot:
-    return context.pin()
+    snapshot = replace(context.pin(), pinned_ms=time.time_ns() // 1_000_000)
+    for table in context.reads:
+        files = pa.table(context.store.delta(table, snapshot.version(table)).get_add_actions(flatten=True))
+        count(context.stage, "rows_in", pc.sum(files["num_records"]).as_py() or 0)
+        count(context.stage, "bytes_in", pc.sum(files["size_bytes"]).as_py() or 0)
+    return snapshot

@@ -127,6 +127,12 @@ def _written(about: Mapping[str, Any]) -> float:
     return moment.timestamp() if isinstance(moment, datetime) else float(moment or time.time())
 
 
+def size_of(uri: str) -> int:
+    """The bytes of a file."""
+    fs, path = filesystem(uri)
+    return int(fs.size(path))
+
+
 def names_in(uri: str) -> list[str]:
     """The names of the files and folders that lie right in a folder, sorted; none when it does not exist."""
     with reaching(uri):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pyarrow as pa
@@ -43,13 +43,17 @@ _NEEDS_OCCURRENCES = frozenset({"comparisons", "annotations", "ratings", "spans"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Versions of the tables that a stage reads, the active files, the fingerprints of ours that count, the newest rubrics."""
+    """Versions of the tables that a stage reads, the active files, the fingerprints of ours that count, the newest rubrics.
+
+    `pinned_ms` is when a stage fixed it, for counters alone; 0 for one that no stage did.
+    """
 
     store: Store
     versions: tuple[tuple[str, int], ...]
     intakes: tuple[str, ...]
     fingerprints: tuple[str, ...]
     rubrics: tuple[str, ...] = ()
+    pinned_ms: int = field(default=0, compare=False)
 
     def version(self, table: str) -> int:
         """The pinned version of a table.
