@@ -7,13 +7,20 @@ INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -e '.[$(EXTRAS)]' || $
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: run test check clean
+.PHONY: run test test-faults check clean
 
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
 
 test: $(VENV)/.ready-dev check
 	$(BIN)/pytest -n 2 --dist loadfile tests
+
+# Kills whatever can be killed, so often; the seed is printed, and gives the same rounds again.
+ROUNDS ?= 100
+RUNNER ?= local
+SEED ?= 7
+test-faults: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.faults --rounds $(ROUNDS) --runner $(RUNNER) --seed $(SEED)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ from rich.table import Table
 from prefcurate.pipelines.plain import neutral
 from prefcurate.transforms.publish.releases import release_folder
 from prefcurate.transforms.report.findings import Findings, load_findings, report_file
-from prefcurate.transforms.report.words import headline, selection, verdict
+from prefcurate.transforms.report.words import crowd, headline, selection, verdict
 from prefcurate.transforms.store.store import Store
 
 QUERIES = (
@@ -50,7 +50,7 @@ def summary_lines(store: Store, findings: Findings) -> Iterator[str]:
         yield f"quarantined: {found.rows:,} rows of {found.source}: {neutral(found.reason)}"
     yield ""
     yield headline(findings)
-    yield from filter(None, (verdict(findings.overall), selection(findings.overall)))
+    yield from filter(None, (verdict(findings.overall), selection(findings.overall), crowd(findings)))
     yield ""
     if findings.release is not None:
         splits = ", ".join(f"{split} {pairs:,}" for split, pairs in findings.published.items())

@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 import time
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -76,6 +77,10 @@ class JudgeServer:
     model: str | None = None
     """The model name that it returns; by default the one asked for."""
     always: Misbehaviour | None = None
+    own_ids: bool = False
+    """Whether each answer has an id of its own, as real endpoints give it; by default answers to one request share one."""
+    port: int = 0
+    """Where it listens; by default where there is room."""
     received: list[Received] = field(default_factory=list)
     most_at_once: int = 0
 
@@ -85,7 +90,7 @@ class JudgeServer:
         self._at_once = 0
 
     def __enter__(self) -> Self:
-        self._http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._http = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self._http.daemon_threads = True
         threading.Thread(target=self._http.serve_forever, args=(0.02,), daemon=True).start()
         self.endpoint = f"http://127.0.0.1:{self._http.server_address[1]}/v1"
@@ -113,7 +118,7 @@ class JudgeServer:
     def completion(self, body: dict[str, Any]) -> bytes:
         text = self.answer(body)
         done: dict[str, Any] = {
-            "id": "chatcmpl-1",
+            "id": f"chatcmpl-{uuid.uuid4().hex if self.own_ids else 1}",
             "object": "chat.completion",
             "model": self.model or body["model"],
             "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],

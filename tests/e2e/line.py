@@ -98,14 +98,15 @@ def rows(store: Store, table: str) -> pa.Table:
 def contents(root: Path, but: Sequence[str] = ()) -> dict[str, str]:
     """A hash of the rows of every table but the ledger, and of every file of the current release, queues and report."""
     store = Store.open(str(root))
-    tables = {name: _digest(rows(store, name)) for name in TABLES if name not in ("stages", *but)}
+    tables = {name: digest(rows(store, name)) for name in TABLES if name not in ("stages", *but)}
     current = (root / "releases" / "current").read_text().strip()
     folders = [root / "releases" / current, root / "queues", root / "report"]
     files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
     return tables | {str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def _digest(table: pa.Table) -> str:
+def digest(table: pa.Table) -> str:
+    """Of a table's rows."""
     return hashlib.sha256(json.dumps(table.to_pylist(), sort_keys=True, default=str).encode()).hexdigest()
 
 

@@ -16,7 +16,7 @@ from prefcurate.transforms.annotate.annotator import (
 from prefcurate.transforms.annotate.asking import ask_unit
 from prefcurate.transforms.annotate.local import Examples, answer_unit, fit, write_examples
 from prefcurate.transforms.annotate.money import Caps, Demand, divide, spent
-from prefcurate.transforms.annotate.pending import pending_parts
+from prefcurate.transforms.annotate.pending import pending_of_run, pending_parts
 from prefcurate.transforms.annotate.questions import Work, answered, works
 from prefcurate.transforms.annotate.remarks import Remark, remarks_of_unit, told
 from prefcurate.transforms.annotate.reservations import settle_dead
@@ -87,7 +87,7 @@ class Annotate(beam.PTransform):
                 for name, some in (("computed", computed), ("asked", asked))
             ),
         )
-        committed = outputs | "outputs" >> beam.Flatten() | CommitStage(self.context, pinned, keep_unmerged=True)
+        committed = outputs | "outputs" >> beam.Flatten() | CommitStage(self.context, pinned, paid=pending_of_run)
         return committed | "sweep" >> beam.Map(_sweep, self.context)
 
     def _computed(self, units: beam.PCollection, planned: beam.PCollection) -> beam.PCollection:

@@ -1,13 +1,14 @@
 """One unit of an annotator that asks: its missing questions sent, answers and calls written after each batch."""
 
+import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from prefcurate.transforms.annotate.annotator import Answer, AskedAnnotator, Question, annotation_rows
-from prefcurate.transforms.annotate.chat import Asked, Request
+from prefcurate.transforms.annotate.chat import Asked, Request, same_call
 from prefcurate.transforms.annotate.client import ChatSession
 from prefcurate.transforms.annotate.desk import Account, Desk
-from prefcurate.transforms.annotate.pending import Site, compacted, pending_parts, rows_of
+from prefcurate.transforms.annotate.pending import Site, compacted, pending_parts, rows_of, steady
 from prefcurate.transforms.annotate.questions import ASKED_AGAIN, Work, answered, key_of, next_attempt, unanswered
 from prefcurate.transforms.annotate.reservations import Purse, settle_unit
 from prefcurate.transforms.steps.context import StageContext
@@ -47,12 +48,12 @@ def ask_unit(annotator: AskedAnnotator, work: Work, context: StageContext, lanes
         work.shard,
         work.annotator,
         annotator.fingerprint(),
+        secrets.token_hex(8),
     )
     settle_unit(site)
     before = _spent_before(site)
     purse = Purse(None if work.allotment is None else work.allotment - before)
-    pending = [p.part for p in pending_parts(site.store, site.stage, "annotations", site.shard)]
-    known = answered(annotator, work.snapshot, work.shard, pending)
+    known = steady(lambda: answered(annotator, work.snapshot, work.shard, _pending(site)))
     asked = _Asked(annotator, site, known)
     with ChatSession(annotator.chat, concurrency=max(1, annotator.chat.concurrency // lanes)) as session:
         desk = Desk(site, session, purse, _known_calls(work.snapshot, site), before)
@@ -61,9 +62,13 @@ def ask_unit(annotator: AskedAnnotator, work: Work, context: StageContext, lanes
     return Asking(parts, account, asked.unparsed, asked.models)
 
 
+def _pending(site: Site, table: str = "annotations", unit: str = "") -> list[Part]:
+    found = pending_parts(site.store, site.stage, table, site.shard)
+    return [pending.part for pending in found if unit in ("", pending.unit)]
+
+
 def _spent_before(site: Site) -> float:
-    mine = [p.part for p in pending_parts(site.store, site.stage, "calls", site.shard) if p.unit == site.unit]
-    rows = rows_of(mine, ["call_id", "price_usd"]).to_pylist()
+    rows = steady(lambda: rows_of(_pending(site, "calls", site.unit), ["call_id", "price_usd"])).to_pylist()
     paid: dict[str, float] = {row["call_id"]: row["price_usd"] for row in rows}
     return sum(paid.values())
 
@@ -72,8 +77,8 @@ def _known_calls(snapshot: Snapshot, site: Site) -> set[str]:
     with snapshot.connect(["calls"], site.shard) as connection:
         query = "SELECT call_id FROM all_calls WHERE fingerprint = ?"
         known = {row[0] for row in connection.sql(query, params=[site.fingerprint]).fetchall()}
-    pending = [p.part for p in pending_parts(site.store, site.stage, "calls", site.shard)]
-    return known | set(rows_of(pending, ["call_id"])["call_id"].to_pylist())
+    pending = steady(lambda: rows_of(_pending(site, "calls"), ["call_id"]))
+    return {same_call(call_id) for call_id in (*known, *pending["call_id"].to_pylist())}
 
 
 @dataclass

@@ -13,6 +13,9 @@ CHAT_ALGORITHM = 1
 MESSAGE_OVERHEAD = 16
 """Tokens that a chat template may add to a message, as an upper bound."""
 
+_SAME_CALL = 16
+"""Characters of a call's id that tell its key and index."""
+
 Unasked = Literal["", "budget", "endpoint"]
 
 
@@ -103,9 +106,21 @@ class Request:
     calls_before: int = 0
     """Calls already known for this key, so that a later run's calls have other ids (`Desk` sets it)."""
 
-    def call_id(self, index: int) -> str:
-        """The id of the index-th call (from 0) that was ever made for this key."""
-        return stable_hash("call", self.key, index)
+    def call_id(self, index: int, told: str = "") -> str:
+        """The id of the index-th call (from 0) that was ever made for this key.
+
+        Args:
+            index: counts what is known; two attempts at one question that know nothing of each other count alike.
+            told: what only this one call has, as the endpoint's own id of its answer: both attempts were paid for, and have ids
+                that differ. The beginning of an id (`same_call`) is the key's and the index's.
+        """
+        call = stable_hash("call", self.key, index)
+        return same_call(call) + stable_hash("answer", told)[_SAME_CALL:] if told else call
+
+
+def same_call(call_id: str) -> str:
+    """What the ids of calls for one key with one index have in common."""
+    return call_id[:_SAME_CALL]
 
 
 @dataclass(frozen=True, slots=True)

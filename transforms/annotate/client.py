@@ -6,6 +6,7 @@ ask through `prefcurate.transforms.annotate.desk.Desk`, which keeps the spending
 
 import asyncio
 import os
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
@@ -169,16 +170,15 @@ class ChatSession:
                 raise _Unasked("endpoint")
             if not payer.cover(request, self.options.worst_usd(request)):
                 raise _Unasked("budget")
-            call_id = request.call_id(request.calls_before + len(calls))
-            call, outcome = await self._send(request, call_id)
+            call, outcome = await self._send(request, request.calls_before + len(calls))
             calls.append(call)
             payer.charge(request, call.price_usd)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    async def _send(self, request: Request, call_id: str) -> tuple[Call, Reply | Exception]:
-        httpx = _library("httpx")
+    async def _send(self, request: Request, index: int) -> tuple[Call, Reply | Exception]:
+        httpx, call_id = _library("httpx"), request.call_id(index)
         dialect = self._dialect
         try:
             address = f"{self.options.endpoint.rstrip('/')}/chat/completions"
@@ -187,16 +187,17 @@ class ChatSession:
             return self._call(call_id, "connection", error), _TryAgain()
         except httpx.TimeoutException as error:
             # The endpoint may have worked on it, and may bill it.
-            return self._assumed(request, call_id, "timeout", error), _TryAgain()
+            return self._assumed(request, index, "timeout", error), _TryAgain()
         except httpx.RequestError as error:
-            return self._assumed(request, call_id, "half_an_answer", error), _TryAgain()
+            return self._assumed(request, index, "half_an_answer", error), _TryAgain()
         if response.status_code != 200:
             return self._refused(call_id, response, dialect)
         try:
             done = completion_of(response.content, self.options, request)
         except BadBodyError as error:
-            return self._assumed(request, call_id, "bad_body", error), _TryAgain()
+            return self._assumed(request, index, "bad_body", error), _TryAgain()
         usd = self.options.price.usd(done.tokens_in, done.tokens_out)
+        call_id = request.call_id(index, done.id or "")
         call = Call(call_id, "ok", done.tokens_in, done.tokens_out, usd, done.model, done.detail)
         return call, Reply(done.text, call_id, done.model, done.finish_reason, done.refusal)
 
@@ -236,8 +237,10 @@ class ChatSession:
     def _call(self, call_id: str, status: str, why: Exception | str) -> Call:
         return Call(call_id, status, detail=self._safe(why))
 
-    def _assumed(self, request: Request, call_id: str, status: str, error: Exception) -> Call:
+    def _assumed(self, request: Request, index: int, status: str, error: Exception) -> Call:
         usd = self.options.worst_usd(request)
+        # It may have been paid, and nothing came back that would tell it from another attempt's.
+        call_id = request.call_id(index, secrets.token_hex(8))
         return Call(call_id, status, token_bound(request), self.options.max_tokens, usd, None, self._safe(error))
 
     def _safe(self, why: Exception | str) -> str:

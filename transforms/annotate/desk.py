@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from prefcurate.transforms.annotate.chat import Asked, Request
+from prefcurate.transforms.annotate.chat import Asked, Request, same_call
 from prefcurate.transforms.annotate.client import ChatSession
 from prefcurate.transforms.annotate.pending import Site
 from prefcurate.transforms.annotate.reservations import Purse, Reservation, call_rows
@@ -40,7 +40,7 @@ class Desk:
         site: the unit; its calls are written as its pending parts (see `parts`).
         session: an open session.
         purse: the unit's allotment, less what it spent in an earlier attempt.
-        known_calls: ids of calls made before, so that new ones get others.
+        known_calls: of calls made before, what `same_call` says of their ids, so that new ones get others.
         spent_before: USD that the unit spent before.
     """
 
@@ -80,7 +80,7 @@ class Desk:
 
     def _priced(self, request: Request) -> tuple[Request, float]:
         index = 0
-        while request.call_id(index) in self.known_calls:
+        while same_call(request.call_id(index)) in self.known_calls:
             index += 1
         return replace(request, calls_before=index), self.session.options.worst_usd(request)
 

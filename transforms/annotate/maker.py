@@ -4,6 +4,7 @@ What the model wrote and each verdict are rows of `annotations` under fingerprin
 view: a rubric was made from a pair's label, so its verdicts must not vote on the pair; what kind of prompt it is is no vote at all.
 """
 
+import secrets
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +14,12 @@ import pyarrow as pa
 from prefcurate.schemas.records import ParseStatus
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.annotate.annotator import Question
-from prefcurate.transforms.annotate.chat import Asked, ChatOptions, Message, Reply, Request
+from prefcurate.transforms.annotate.chat import Asked, ChatOptions, Message, Reply, Request, same_call
 from prefcurate.transforms.annotate.client import ChatSession
 from prefcurate.transforms.annotate.desk import Account, Desk
 from prefcurate.transforms.annotate.judge import status_of
 from prefcurate.transforms.annotate.money import Caps, purse_for
-from prefcurate.transforms.annotate.pending import Site, pending_parts, rows_of
+from prefcurate.transforms.annotate.pending import Site, pending_parts, rows_of, steady
 from prefcurate.transforms.annotate.reservations import settle_unit
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.parts import Part
@@ -68,7 +69,10 @@ class Maker:
     def __post_init__(self) -> None:
         context = self.context
         unit = f"{context.stage}-{self.shard}"
-        self.site = Site(context.store, context.stage, context.run_id, unit, self.shard, self.name, self.fingerprint)
+        attempt = secrets.token_hex(8)
+        self.site = Site(
+            context.store, context.stage, context.run_id, unit, self.shard, self.name, self.fingerprint, attempt
+        )
         settle_unit(self.site)
         each = {} if self.options.budget is None else {self.name: self.options.budget}
         self.purse = purse_for(context.store, context.stage, context.run_id, self.name, Caps(self.total, each))
@@ -172,12 +176,17 @@ class Maker:
         return [*table.to_pylist(), *self._pending("annotations", _COLUMNS)]
 
     def _pending(self, table: str, columns: list[str]) -> list[dict[str, Any]]:
-        parts = [p.part for p in pending_parts(self.site.store, self.site.stage, table, self.shard)]
-        rows: list[dict[str, Any]] = rows_of(parts, columns).to_pylist()
-        return rows
+        def look() -> list[dict[str, Any]]:
+            parts = [p.part for p in pending_parts(self.site.store, self.site.stage, table, self.shard)]
+            rows: list[dict[str, Any]] = rows_of(parts, columns).to_pylist()
+            return rows
+
+        return steady(look)
 
     def _known_calls(self) -> set[str]:
         with self.snapshot.connect(["calls"], self.shard) as connection:
             query = "SELECT call_id FROM all_calls WHERE annotator = ?"
             known = {row[0] for row in connection.sql(query, params=[self.name]).fetchall()}
-        return known | {row["call_id"] for row in self._pending("calls", ["call_id"])}
+        return {
+            same_call(call_id) for call_id in (*known, *(r["call_id"] for r in self._pending("calls", ["call_id"])))
+        }

@@ -1,7 +1,8 @@
 """What has been paid for or computed but not committed yet: parts beside the tables, written after each small batch."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import duckdb
 import pyarrow as pa
@@ -9,9 +10,13 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import arrow_dataset, join, listed, opened, remove
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
+
+T = TypeVar("T")
+_LOOKS = 20
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Site:
         shard: the shard of all its rows.
         annotator: who is asked, as in the tables.
         fingerprint: of whoever is asked.
+        attempt: tells one of an engine's attempts at the unit from another, where both may be at work; empty where all
+            attempts write the same.
     """
 
     store: Store
@@ -35,25 +42,51 @@ class Site:
     shard: int
     annotator: str
     fingerprint: str
+    attempt: str = ""
+
+    @property
+    def footer(self) -> dict[str, str]:
+        """What the unit's parts say of where they come from."""
+        return {"run": self.run_id, "unit": self.unit} | ({"attempt": self.attempt} if self.attempt else {})
 
     def write(self, table: str, rows: pa.Table) -> Part | None:
         """Writes rows as a pending part of this unit; None when there are none."""
-        footer = {"run": self.run_id, "unit": self.unit}
-        return write_part(self.store.root, table, self.shard, [rows], pending=self.stage, footer=footer)
+        return write_part(self.store.root, table, self.shard, [rows], pending=self.stage, footer=self.footer)
 
 
 @dataclass(frozen=True)
 class Pending:
-    """A pending part, and the run and unit that wrote it."""
+    """A pending part, and the run, unit and attempt that wrote it."""
 
     part: Part
     run_id: str
     unit: str
+    attempt: str = ""
+
+
+def steady(look: Callable[[], T]) -> T:
+    """What a look at pending parts gives; another when a part is gone, as another attempt had made one of several."""
+    for _ in range(_LOOKS):
+        try:
+            return look()
+        except FileNotFoundError:
+            continue
+    return look()
 
 
 def pending_parts(store: Store, stage: str, table: str, shard: int) -> list[Pending]:
-    """The pending parts of a table's shard, of this run and of dead ones, in a fixed order."""
-    return [_described(path, table, shard) for path in listed(_folder(store, stage, table, shard), ".parquet")]
+    """The pending parts of a table's shard, of this run and of dead ones, in a fixed order.
+
+    Another attempt at a unit may be at work: read them within `steady`.
+    """
+    folder = _folder(store, stage, table, shard)
+    return steady(lambda: [_described(path, table, shard) for path in listed(folder, ".parquet")])
+
+
+def pending_of_run(context: StageContext, table: str, shard: int) -> list[Part]:
+    """What lies pending of this run, whichever of an engine's attempts wrote it: all of it was paid for."""
+    found = pending_parts(context.store, context.stage, table, shard)
+    return [pending.part for pending in found if pending.run_id == context.run_id]
 
 
 def _folder(store: Store, stage: str, table: str, shard: int) -> str:
@@ -66,7 +99,7 @@ def _described(path: str, table: str, shard: int) -> Pending:
         size = stream.seek(0, 2)
     footer = {key.decode(): value.decode() for key, value in (about.metadata or {}).items() if key != b"ARROW:schema"}
     part = Part(table, shard, path, about.num_rows, size, pending=True)
-    return Pending(part, footer.get("prefcurate.run", ""), footer.get("prefcurate.unit", ""))
+    return Pending(part, *(footer.get(f"prefcurate.{name}", "") for name in ("run", "unit", "attempt")))
 
 
 def rows_of(parts: Iterable[Part], columns: Sequence[str]) -> pa.Table:
@@ -78,21 +111,23 @@ def rows_of(parts: Iterable[Part], columns: Sequence[str]) -> pa.Table:
 
 
 def compacted(site: Site, table: str) -> list[Part]:
-    """The unit's pending parts of a table as one, so that a long run leaves hundreds of files and not hundred thousands.
+    """The attempt's pending parts of a table as one, so that a long run leaves hundreds of files and not hundred thousands.
 
-    A run that dies in between leaves rows twice; the commit keeps each key once.
+    A run that dies in between leaves rows twice; the commit keeps each key once. What other attempts at the unit wrote stands
+    beside it: they may still be at work.
     """
-    found = [p.part for p in pending_parts(site.store, site.stage, table, site.shard) if p.unit == site.unit]
+    unit = [p for p in pending_parts(site.store, site.stage, table, site.shard) if p.unit == site.unit]
+    found = [p.part for p in unit if p.attempt == site.attempt]
+    others = [p.part for p in unit if p.attempt != site.attempt]
     if len(found) < 2:
-        return found
-    footer = {"run": site.run_id, "unit": site.unit}
+        return found + others
     batches = _dataset(found).to_batches(batch_size=2048)
-    whole = write_part(site.store.root, table, site.shard, batches, pending=site.stage, footer=footer)
+    whole = write_part(site.store.root, table, site.shard, batches, pending=site.stage, footer=site.footer)
     assert whole is not None
     for part in found:
         if part.path != whole.path:
             remove(part.path)
-    return [whole]
+    return [whole, *others]
 
 
 def _dataset(parts: Sequence[Part]) -> ds.Dataset:

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from prefcurate.schemas.canonical import canonical_json, stable_hash
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.annotate.chat import Asked, Request
-from prefcurate.transforms.annotate.pending import Site, pending_parts, rows_of
+from prefcurate.transforms.annotate.chat import Asked, Request, same_call
+from prefcurate.transforms.annotate.pending import Site, pending_parts, rows_of, steady
 from prefcurate.transforms.store.files import join, listed, read_bytes, remove, write_bytes
 from prefcurate.transforms.store.store import Store
 
@@ -61,9 +61,10 @@ class Reservation:
             if not purse.take(usd):
                 break
             covered.append((request, usd))
-        # What the unit spent before is part of the name: after a loss the same batch is another reservation.
+        # What the unit spent before is part of the name: after a loss the same batch is another reservation, as it is where
+        # an engine runs a unit twice at once.
         keys = [(request.key, request.calls_before) for request, _ in covered]
-        label = stable_hash("batch", site.run_id, site.unit, spent_before, keys)
+        label = stable_hash("batch", site.run_id, site.unit, site.attempt, spent_before, keys)
         made = cls(
             site,
             label,
@@ -147,15 +148,20 @@ def _settle(store: Store, path: str) -> None:
     found = json.loads(read_bytes(path))
     names = ("stage", "unit", "shard", "annotator", "fingerprint")
     site = Site(store, run_id=found["run"], **{name: found[name] for name in names})
-    if not _calls_were_written(site, set(found["call_ids"])):
+    if not _calls_were_written(site, {same_call(call_id) for call_id in found["call_ids"]}):
         site.write("calls", _lost_rows(site, found["label"], found["questions"]))
     remove(path)
 
 
-def _calls_were_written(site: Site, call_ids: set[str]) -> bool:
+def _calls_were_written(site: Site, calls: set[str]) -> bool:
     """Whether the run died after the batch's calls were written and before its reservation was removed."""
-    parts = [p.part for p in pending_parts(site.store, site.stage, "calls", site.shard) if p.unit == site.unit]
-    return not call_ids.isdisjoint(rows_of(parts, ["call_id"])["call_id"].to_pylist())
+
+    def look() -> list[str]:
+        parts = [p.part for p in pending_parts(site.store, site.stage, "calls", site.shard) if p.unit == site.unit]
+        found: list[str] = rows_of(parts, ["call_id"])["call_id"].to_pylist()
+        return found
+
+    return not calls.isdisjoint(map(same_call, steady(look)))
 
 
 def _lost_rows(site: Site, label: str, questions: Sequence[dict[str, object]]) -> pa.Table:

@@ -28,16 +28,12 @@ WHERE c.origin <> 'probe' AND c.prompt_id BETWEEN $first AND $last
 ORDER BY c.prompt_id, c.comparison_id
 """
 _VECTORS = """
-WITH known AS (
-    SELECT prompt_id, text_id, role, vector FROM embeddings
-    WHERE fingerprint = $fingerprint AND prompt_id BETWEEN $first AND $last
-)
-SELECT p.row, x.vector AS prompt, a.vector AS response_a, b.vector AS response_b FROM pairs p
-JOIN known x ON x.prompt_id = p.prompt_id AND x.text_id = p.prompt_id AND x.role = 'prompt'
-JOIN known a ON a.prompt_id = p.prompt_id AND a.text_id = p.response_a_id AND a.role = 'response'
-JOIN known b ON b.prompt_id = p.prompt_id AND b.text_id = p.response_b_id AND b.role = 'response'
-ORDER BY p.row
+SELECT prompt_id, text_id, role, vector FROM embeddings
+WHERE fingerprint = $fingerprint AND prompt_id BETWEEN $first AND $last
+    AND (prompt_id, text_id, role) IN (SELECT (prompt_id, text_id, role) FROM wanted)
+ORDER BY prompt_id, text_id, role
 """
+_ROLES = {"prompt_id": "prompt", "response_a_id": "response", "response_b_id": "response"}
 
 
 @dataclass(frozen=True)
@@ -82,15 +78,28 @@ def vectors(snapshot: Snapshot, shard: int, fingerprint: str, pairs: pa.Table) -
     """Loads a model's vectors for a table with the columns prompt_id, response_a_id and response_b_id."""
     if not pairs.num_rows:
         return Vectors(np.zeros(0, np.int64), *(np.zeros((0, 1), np.float32) for _ in range(3)))
-    rows = pa.array(np.arange(pairs.num_rows), pa.int64())
-    keyed = pairs.select(["prompt_id", "response_a_id", "response_b_id"]).append_column("row", rows)
     bounds = pc.min_max(pairs.column("prompt_id")).as_py()
     with snapshot.connect(["embeddings"], shard) as connection:
-        connection.register("pairs", keyed)
+        connection.register("wanted", pa.concat_tables(_texts(pairs, text) for text in _ROLES))
         params = {"fingerprint": fingerprint, "first": bounds["min"], "last": bounds["max"]}
         found = connection.sql(_VECTORS, params=params).to_arrow_table()
-    matrices = (_matrix(found.column(name), found.num_rows) for name in ("prompt", "response_a", "response_b"))
-    return Vectors(found.column("row").to_numpy(), *matrices)
+    # Not joined where the vectors are: a prompt with a thousand pairs would meet all its vectors with all of them.
+    known = _keys(found)
+    places = [pc.index_in(_keys(_texts(pairs, text)), value_set=known) for text in _ROLES]
+    rows = np.flatnonzero(np.logical_and.reduce([place.is_valid().to_numpy(zero_copy_only=False) for place in places]))
+    matrix = _matrix(found.column("vector"), found.num_rows)
+    return Vectors(rows, *(matrix[place.take(pa.array(rows)).to_numpy().astype(np.int64)] for place in places))
+
+
+def _texts(pairs: pa.Table, text: str) -> pa.Table:
+    """The texts of one column of pairs as what names their vectors."""
+    role = pa.array([_ROLES[text]], pa.string()).take(pa.array(np.zeros(pairs.num_rows, np.int64)))
+    return pa.table([pairs.column("prompt_id"), pairs.column(text), role], names=["prompt_id", "text_id", "role"])
+
+
+def _keys(texts: pa.Table) -> pa.Array:
+    columns = (texts.column(name).combine_chunks() for name in ("prompt_id", "text_id", "role"))
+    return pc.binary_join_element_wise(*columns, " ")
 
 
 def _matrix(column: pa.ChunkedArray, rows: int) -> Float32s:

@@ -31,6 +31,8 @@ class Completion:
     tokens_in: int
     tokens_out: int
     detail: str | None = None
+    id: str | None = None
+    """The endpoint's name for this one answer."""
 
 
 class BadBodyError(Exception):
@@ -91,6 +93,7 @@ def completion_of(content: bytes, options: ChatOptions, request: Request) -> Com
         tokens_in=tokens_in if told else token_bound(request),
         tokens_out=tokens_out if told else min(options.max_tokens, len((text or "").encode("utf-8", "replace"))),
         detail=None if told else "the endpoint told no usage: tokens are upper bounds",
+        id=_text(body.get("id")),
     )
 
 

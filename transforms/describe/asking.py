@@ -102,7 +102,7 @@ class AskAll:
             row for prompt_id in sorted(values) for row in attribute_rows(prompt_id, values[prompt_id], fingerprint)
         ]
         table = pa.Table.from_pylist(rows, schema=TABLES["attributes"].schema)
-        part = write_part(snapshot.store.root, "attributes", shard, [table])
+        part = write_part(snapshot.store.root, "attributes", shard, [table], pending=self.context.stage)
         if part is not None:
             yield part
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.annotate.maker import TABLES_OF_ASKING
+from prefcurate.transforms.annotate.pending import pending_of_run
 from prefcurate.transforms.describe.asking import AskAll
 from prefcurate.transforms.describe.features import features
 from prefcurate.transforms.describe.options import DescribeOptions
@@ -45,25 +46,32 @@ class Describe(beam.PTransform):
         if llm is not None:
             context = replace(context, writes=(*WRITES, *TABLES_OF_ASKING))
         pinned = root | Pin(context)
-        parts = pinned | ShardUnits() | MapShards(Measure(self.options.fingerprint()))
+        parts = pinned | ShardUnits() | MapShards(Measure(self.options.fingerprint(), context.stage if llm else None))
         if llm is not None:
             asked = pinned | "ask" >> beam.FlatMap(AskAll(context, llm, self.budget))
             parts = (parts, asked) | "measured and asked" >> beam.Flatten()
         # Answers that another run has pending were paid for.
-        return parts | CommitStage(context, pinned, keep_unmerged=True)
+        return parts | CommitStage(context, pinned, paid=pending_of_run)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """Measures the prompts of a shard that have no attributes under the fingerprint."""
+    """Measures the prompts of a shard that have no attributes under the fingerprint.
+
+    Args:
+        fingerprint: of the measured features.
+        pending: the stage's name where another step writes attributes of the shard too: the commit makes one part of both,
+            and what they wrote must not lie where only named parts do.
+    """
 
     fingerprint: str
+    pending: str | None = None
 
     def __call__(self, unit: Unit) -> Iterable[Part | Finished]:
         """The shard's new attributes as a part, if there are any."""
         done = described(unit.snapshot, unit.shard, self.fingerprint)
         rows = attribute_batches(prompts(unit.snapshot, unit.shard), done, self.fingerprint)
-        part = write_part(unit.snapshot.store.root, "attributes", unit.shard, rows)
+        part = write_part(unit.snapshot.store.root, "attributes", unit.shard, rows, pending=self.pending)
         return [] if part is None else [part]
 
 

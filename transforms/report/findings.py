@@ -10,7 +10,7 @@ from prefcurate.transforms.accounts import SourceAccount
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]
@@ -128,6 +128,24 @@ class Flagged:
 
 
 @dataclass(frozen=True)
+class Crowd:
+    """The prompt, or cluster of alike prompts, that has most pairs.
+
+    Attributes:
+        pairs, prompts: of it.
+        of_pairs: of all pairs.
+        cut: clusters that were too large and were cut where their texts are less alike.
+        giant: clusters that are too large all the same.
+    """
+
+    pairs: int
+    prompts: int
+    of_pairs: int
+    cut: int
+    giant: int
+
+
+@dataclass(frozen=True)
 class Criterion:
     """A criterion of a rubric, with how often it agreed with trusted labels that it had not seen."""
 
@@ -159,6 +177,7 @@ class Findings:
         pairs: comparisons of the configured sources, probes not counted.
         overridden: pairs that a person's override decides.
         baseline: the longer response against audit gold, as if it were a label.
+        crowd: None before the first screening.
         annotators: some of them; `annotator_statuses` counts all of them.
         rubrics, criteria: how many there are of each status; `best_criteria` shows some.
     """
@@ -180,6 +199,7 @@ class Findings:
     annotator_statuses: Mapping[str, int]
     spent: tuple[Spent, ...]
     flags: tuple[Flagged, ...]
+    crowd: Crowd | None
     rubrics: Mapping[str, int]
     criteria: Mapping[str, int]
     best_criteria: tuple[Criterion, ...]

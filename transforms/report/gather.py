@@ -14,6 +14,7 @@ from prefcurate.transforms.report.findings import (
     ALGORITHM,
     AnnotatorRow,
     Criterion,
+    Crowd,
     Findings,
     Flagged,
     Flow,
@@ -31,6 +32,10 @@ ANNOTATORS = 25
 CRITERIA = 15
 """Criteria that the report lists."""
 _QUARANTINE = "SELECT source, reason, count(*) FROM quarantine GROUP BY ALL ORDER BY ALL"
+_CROWD = (
+    "SELECT count(*), count(DISTINCT prompt_id), sum(count(*)) OVER ()::BIGINT FROM clusters GROUP BY prompt_cluster "
+    "ORDER BY 1 DESC, prompt_cluster LIMIT 1"
+)
 _ANNOTATORS = (
     "SELECT annotator, kind, status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
     "flip_rate, cost FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
@@ -79,8 +84,9 @@ def most_instructive(shards: Iterable[ShardFigures]) -> list[Candidate]:
 
 
 def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
-    with snapshot.connect(["quarantine", "annotators", "rubrics", "criteria"]) as connection:
+    with snapshot.connect(["quarantine", "clusters", "annotators", "rubrics", "criteria"]) as connection:
         quarantine = connection.sql(_QUARANTINE).fetchall()
+        crowds = connection.sql(_CROWD).fetchall()
         annotators = connection.sql(_ANNOTATORS, params={"most": ANNOTATORS}).fetchall()
         criteria = connection.sql(_CRITERIA, params={"most": CRITERIA}).fetchall()
         statuses: dict[str, Mapping[str, int]] = {
@@ -91,7 +97,11 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
                 "criteria": "SELECT status, count(*) FROM criteria GROUP BY 1 ORDER BY 1",
             }.items()
         }
+    screened = snapshot.store.latest("screen")
+    remarks = screened.detail if screened else {}
+    capped = [_of_prompts(remarks.get(key, ())) for key in ("recut_cluster", "giant_cluster")]
     return {
+        "crowd": Crowd(*crowds[0], *capped) if crowds else None,
         "quarantine": tuple(Quarantined(*row) for row in quarantine),
         "annotators": tuple(AnnotatorRow(*row) for row in annotators),
         "annotator_statuses": statuses["annotators"],
@@ -99,6 +109,11 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
         "criteria": statuses["criteria"],
         "best_criteria": tuple(Criterion(*row) for row in criteria),
     }
+
+
+def _of_prompts(remarks: Iterable[str]) -> int:
+    """How many clusters of prompts (not of pairs) the stage screen remarks on; one that was cut twice is one."""
+    return len({remark.split(":")[0] for remark in remarks if remark.startswith("prompt ")})
 
 
 def _summed(tables: Iterable[Iterable[tuple[Any, ...]]], keys: int) -> list[tuple[tuple[Any, ...], list[Any]]]:

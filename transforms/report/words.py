@@ -116,6 +116,31 @@ def _claim(findings: Findings) -> str:
     return f"; none of the {overall.gold:,} pairs with held-out gold is given a label, so they cannot be compared"
 
 
+CROWDED = 0.1
+"""Share of all pairs from which the largest crowd is worth a sentence (and fifty of them)."""
+
+
+def crowd(findings: Findings) -> str:
+    """What one prompt, or one cluster of alike prompts, that has many of the pairs does to the rest; empty where there is none."""
+    found = findings.crowd
+    if found is None or not (found.cut or found.giant or found.pairs >= max(50, CROWDED * found.of_pairs)):
+        return ""
+    who = "One prompt" if found.prompts == 1 else f"One cluster of {found.prompts:,} alike prompts"
+    told = (
+        f"{who} has {found.pairs:,} of {found.of_pairs:,} pairs ({found.pairs / found.of_pairs:.1%}). All of it is in one split, "
+        "so splits cannot have the shares that were asked for; and it counts as one where intervals are computed."
+    )
+    if found.cut:
+        told += f" {found.cut:,} larger {_clusters(found.cut)} cut where prompts are less alike."
+    if found.giant:
+        told += f" {found.giant:,} {_clusters(found.giant)} left larger than screen.largest_cluster: nothing cuts them."
+    return told
+
+
+def _clusters(count: int) -> str:
+    return "cluster was" if count == 1 else "clusters were"
+
+
 def verdict(overall: Agreement) -> str:
     """What the difference between before and after allows to say; nothing where no gold was held out."""
     if not overall.gold:

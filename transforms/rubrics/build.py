@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 import apache_beam as beam
 
 from prefcurate.transforms.annotate.maker import TABLES_OF_ASKING, Maker
+from prefcurate.transforms.annotate.pending import pending_of_run
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.rubrics.collect import Collect
 from prefcurate.transforms.rubrics.contrasts import Contrast, tabulate
@@ -75,7 +76,7 @@ class BuildRubrics(beam.PTransform):
             | "write" >> beam.FlatMap(write_plans, beam.pvalue.AsSingleton(pinned), context, options, self.budget)
         )
         # Answers that another run has pending were paid for.
-        return made | CommitStage(context, pinned, keep_unmerged=True)
+        return made | CommitStage(context, pinned, paid=pending_of_run)
 
 
 def _together(contrasts: tuple[Contrast, ...]) -> tuple[str, tuple[Contrast, ...]]:

@@ -11,7 +11,7 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.signs import clear_signs
-from prefcurate.transforms.store.files import join, remove
+from prefcurate.transforms.store.files import exists, join, remove
 from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.merge import merge_parts
 from prefcurate.transforms.store.parts import Part
@@ -44,14 +44,14 @@ class CommitStage(beam.PTransform):
         pinned: the one snapshot (of `Pin`) that all units came from: the commit goes on top of exactly its versions.
         before_ledger: what must come after the commits and before the stage counts as finished, such as naming the
             current release; a function of a module that may run again.
-        keep_unmerged: leave what lies pending of the stage and was not among the parts, since it may be another run's and was
-            paid for; by default everything pending of the stage goes.
+        paid: what lies pending of this run in a table's shard: it is committed too, whichever of an engine's attempts gave the
+            parts, and the rest is left there, since it may be another run's. By default everything pending of the stage goes.
     """
 
     context: StageContext
     pinned: beam.PCollection[Snapshot]
     before_ledger: Callable[[StageContext, list[Part | Finished]], None] | None = None
-    keep_unmerged: bool = False
+    paid: Callable[[StageContext, str, int], list[Part]] | None = None
 
     def expand(self, outputs: beam.PCollection[Part | Finished]) -> beam.PCollection[str]:
         """From parts and remarks to the ledger entry's state."""
@@ -60,12 +60,12 @@ class CommitStage(beam.PTransform):
             outputs
             | "by table and shard" >> beam.Map(_keyed)
             | "gather" >> beam.GroupByKey()
-            | "merge parts" >> beam.FlatMap(_merge, self.context, snapshot)
+            | "merge parts" >> beam.FlatMap(_merge, self.context, snapshot, self.paid)
         )
         return (
             merged
             | "all of the stage" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
-            | "commit" >> beam.Map(_commit, self.context, snapshot, self.before_ledger, self.keep_unmerged)
+            | "commit" >> beam.Map(_commit, self.context, snapshot, self.before_ledger, self.paid is not None)
         )
 
 
@@ -74,14 +74,20 @@ def _keyed(output: Part | Finished) -> tuple[tuple[str, int], Part | Finished]:
 
 
 def _merge(
-    keyed: tuple[tuple[str, int], Iterable[Any]], context: StageContext, snapshot: Snapshot
+    keyed: tuple[tuple[str, int], Iterable[Any]],
+    context: StageContext,
+    snapshot: Snapshot,
+    paid: Callable[[StageContext, str, int], list[Part]] | None = None,
 ) -> Iterable[Part | Finished | _Merged]:
-    (table, _), outputs = keyed
+    (table, shard), outputs = keyed
     if not table:
         yield from sorted(set(outputs), key=lambda finished: (finished.key, finished.value))
         return
     base = snapshot.version(table) if TABLES[table].role == "fact" else None
     parts = sorted(set(outputs))
+    if paid is not None:
+        # Another attempt may have made one part of several by now.
+        parts = sorted({p for p in parts if not p.pending or exists(p.path)} | set(paid(context, table, shard)))
     yield from (_Merged(part.path) for part in parts if part.pending)
     part = merge_parts(context.store, parts, base)
     if part is not None:

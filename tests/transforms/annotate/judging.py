@@ -48,12 +48,17 @@ def judge(endpoint: str, name: str = "replayed", **settings) -> LLMJudge:
 
 
 def annotate(
-    store: Store, *annotators: Annotator, budget: float | None = None, lanes: int = 1, run_id: str = "run"
+    store: Store,
+    *annotators: Annotator,
+    budget: float | None = None,
+    lanes: int = 1,
+    run_id: str = "run",
+    flags: Sequence[str] = (),
 ) -> dict:
     """Runs the stage and gives the detail of its ledger entry."""
     fingerprints = [annotator.fingerprint() for annotator in annotators]
     told = context(store, "annotate", READS, WRITES, fingerprints, run_id)
-    run_stage(Annotate(told, tuple(annotators), budget, lanes))
+    run_stage(Annotate(told, tuple(annotators), budget, lanes), *flags)
     return store.latest("annotate").detail
 
 

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from prefcurate.transforms.annotate.chat import ChatOptions, Message, Request, token_bound
+from prefcurate.transforms.annotate.chat import ChatOptions, Message, Request, same_call, token_bound
 from prefcurate.transforms.annotate.client import FIRST_WAIT, GIVEN_UP_IN_A_ROW, LONGEST_WAIT, ChatSession
 from tests.judge_server import GARBAGE, HALF_BODY, HALF_JSON, HANG_UP, NO_CHOICE, JudgeServer, nothing, refuse
 
@@ -52,7 +52,14 @@ def test_a_proper_answer_costs_what_the_endpoint_says():
     (call,) = asked.calls
     assert (call.status, call.tokens_in, call.tokens_out) == ("ok", 1, 4)
     assert call.price_usd == pytest.approx((1 * 1.0 + 4 * 2.0) / 1e6)
-    assert asked.reply.call_id == call.call_id == request().call_id(0)
+    assert asked.reply.call_id == call.call_id == request().call_id(0, "chatcmpl-1")
+
+
+def test_two_attempts_at_one_question_are_two_calls_with_one_beginning():
+    with JudgeServer(lambda body: "yes", own_ids=True) as server:
+        calls = [asked_once(server).reply.call_id for _ in range(2)]
+    assert len(set(calls)) == 2
+    assert {same_call(call) for call in calls} == {same_call(request().call_id(0))}
 
 
 def test_the_body_is_what_openai_documents(monkeypatch):
@@ -332,7 +339,7 @@ def test_content_that_is_no_text_is_a_bad_body():
 def test_call_ids_go_on_where_earlier_runs_ended():
     with JudgeServer(lambda body: "fine", script=[refuse(500)]) as server, session(server) as asking:
         (asked,) = asking.ask([Request("k", (Message("user", "x"),), calls_before=3)])
-    assert [call.call_id for call in asked.calls] == [request().call_id(3), request().call_id(4)]
+    assert [call.call_id for call in asked.calls] == [request().call_id(3), request().call_id(4, "chatcmpl-1")]
 
 
 def test_the_bound_is_above_what_any_tokenizer_makes():

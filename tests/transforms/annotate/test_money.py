@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.annotate.chat import Asked, Call, ChatOptions, Message, Reply, Request
+from prefcurate.transforms.annotate.chat import Asked, Call, ChatOptions, Message, Reply, Request, same_call
 from prefcurate.transforms.annotate.desk import SMALLEST_BATCH, Desk
 from prefcurate.transforms.annotate.money import LEAST_SHARE, Caps, Demand, divide, purse_for, spent
 from prefcurate.transforms.annotate.pending import Site, compacted, pending_parts, rows_of
@@ -264,7 +264,7 @@ def test_a_desk_stops_when_the_endpoint_is_down(store):
 def test_calls_have_other_ids_than_those_known(store):
     session = FakeSession(1)
     session.chance.choice = lambda _: 0.5
-    known = {request("a").call_id(0), request("a").call_id(1)}
+    known = {same_call(request("a").call_id(0)), same_call(request("a").call_id(1))}
     desk = Desk(site(store), session, Purse(None), known_calls=known)
     desk.ask([request("a")], lambda outcomes: [])
     assert rows_of(desk.parts, ["call_id"])["call_id"].to_pylist() == [request("a").call_id(2)]

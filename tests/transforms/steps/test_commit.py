@@ -1,6 +1,6 @@
 """A tiny stage from end to end: units, parts, one commit a table, the ledger entry."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,12 +43,12 @@ class Toy(beam.PTransform):
     context: StageContext
     work: Work
     before_ledger: object = None
-    keep_unmerged: bool = False
+    paid: Callable[[StageContext, str, int], list[Part]] | None = None
 
     def expand(self, root):
         pinned = root | Pin(self.context)
         parts = pinned | ShardUnits() | MapShards(self.work)
-        return parts | CommitStage(self.context, pinned, self.before_ledger, self.keep_unmerged)
+        return parts | CommitStage(self.context, pinned, self.before_ledger, self.paid)
 
 
 def context(store: Store, run: str, settings: str = "s") -> StageContext:
@@ -120,13 +120,22 @@ def left_behind(store: Store) -> str:
     return fact_part(store, ("other", "paid for"), pending=STAGE).path
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_what_lies_pending_of_another_run_is_kept_on_request(tmp_path, keep):
+def nothing_paid(context: StageContext, table: str, shard: int) -> list[Part]:
+    return []
+
+
+def all_paid(context: StageContext, table: str, shard: int) -> list[Part]:
+    folder = Path(context.store.root) / "_pending" / STAGE / table / f"shard={shard}"
+    return [Part(table, shard, str(path), 1, path.stat().st_size, True) for path in folder.glob("*.parquet")]
+
+
+@pytest.mark.parametrize("paid", [None, nothing_paid, all_paid])
+def test_what_lies_pending_of_a_stage_that_pays_is_kept_or_committed(tmp_path, paid):
     store = new_store(tmp_path)
     other = left_behind(store)
-    run(store, "one", Work("x"), keep_unmerged=keep)
-    assert pending(store) == ([other] if keep else [])
-    assert "paid for" not in held(store)
+    run(store, "one", Work("x"), paid=paid)
+    assert pending(store) == ([other] if paid is nothing_paid else [])
+    assert ("paid for" in held(store)) == (paid is all_paid)
 
 
 def test_what_lies_pending_of_another_stage_is_never_touched(tmp_path):
