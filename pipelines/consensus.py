@@ -4,14 +4,14 @@ prefcurate run CONFIG --stages consensus
 prefcurate run CONFIG --stages consensus --runner=DataflowRunner --project=… --region=… --temp_location=gs://…
 """
 
-import hashlib
+from functools import partial
 from typing import Any
 
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.consensus.consensus import READS, WRITES, Consensus
 from prefcurate.transforms.consensus.options import ALGORITHM
-from prefcurate.transforms.store.files import exists, read_bytes
+from prefcurate.transforms.consensus.overrides import overrides_digest
 
 
 def _settings(config: Config) -> Any:
@@ -19,16 +19,8 @@ def _settings(config: Config) -> Any:
         "algorithm": ALGORITHM,
         "consensus": config.consensus.model_dump(mode="json"),
         "gold": config.gold.model_dump(mode="json"),
-        "overrides": _overrides_digest(config),
         "can_ask": config.route.can_ask,
     }
-
-
-def _overrides_digest(config: Config) -> str | None:
-    # An edited file is another configuration: the stage must run again.
-    if config.overrides is None or not exists(config.overrides):
-        return config.overrides
-    return hashlib.sha256(read_bytes(config.overrides)).hexdigest()
 
 
 STAGE = Stage(
@@ -40,4 +32,6 @@ STAGE = Stage(
     transform=lambda config, context: Consensus(
         context, config.consensus, config.gold, config.overrides, config.route.can_ask
     ),
+    # An edited file is read again.
+    files=lambda config: None if config.overrides is None else partial(overrides_digest, config.overrides),
 )

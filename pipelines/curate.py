@@ -3,7 +3,6 @@
 The graph of a stage is built from the configuration alone; the ledger of the store says what has run.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -18,12 +17,11 @@ from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.forget.forget import finish, sweep_pending, work_waits
-from prefcurate.transforms.ingest.sources import listing
-from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.steps.context import StageContext, new_run_id
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.lease import Lease, clear_dead, new_run_id
 from prefcurate.transforms.store.losses import losses
-from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.store import CommitConflict, Store, StoreError
 from prefcurate.transforms.store.tombstones import FORGOTTEN, digest, unapplied
 from prefcurate.transforms.store.trouble import check_writable
 from prefcurate.transforms.store.vacuum import sweep_temporary
@@ -191,12 +189,9 @@ def _nothing_forgotten_meanwhile(store: Store) -> Iterator[None]:
         ) from error
 
 
-def stage_context(config: Config, stage: Stage, store: Store, run_id: str) -> StageContext:
-    """What a stage's graph is told: the configuration's part for it, and the states of the stages that it builds on.
-
-    Raises:
-        StoreError: a stage that it builds on has not run yet.
-    """
+def stage_context(config: Config, stage: Stage, store: Store, run_id: str = "") -> StageContext:
+    """What a stage's graph is told, all of it from the configuration; see `StageContext`."""
+    made_here = [other for other in STAGES if other is stage or other.name in stage.after]
     return StageContext(
         store=store,
         stage=stage.name,
@@ -205,7 +200,9 @@ def stage_context(config: Config, stage: Stage, store: Store, run_id: str) -> St
         writes=stage.writes,
         ingest_settings=ingest.STAGE.fingerprint(config),
         settings=stage.fingerprint(config),
-        inputs=tuple(sorted(_inputs(config, stage, store))),
+        after=stage.after,
+        files=stage.files(config),
+        makes=active_fingerprints(config, made_here),
         fingerprints=active_fingerprints(config, STAGES),
         seed=config.seed,
     )
@@ -217,42 +214,21 @@ def active_fingerprints(config: Config, stages: Sequence[Stage]) -> tuple[str, .
 
 
 def up_to_date(context: StageContext) -> bool:
-    """Whether the last run of a stage had these settings, built on these states, left nothing to ask, and lost nothing since."""
-    ledger = context.store.ledger()
+    """Whether the last run of a stage had these settings, built on what stands now, left nothing to ask, and lost nothing since.
+
+    Raises:
+        StoreError: a stage that it builds on has not run yet.
+    """
+    inputs, ledger = context.inputs(), context.store.ledger()
     last = next((entry for entry in reversed(ledger) if entry.stage == context.stage), None)
     if last is None:
         return False
     lost = {table for table, _ in losses(ledger, context.store.shards).after(last.sequence)}
     return (
-        (last.settings, last.inputs) == (context.settings, dict(context.inputs))
+        (last.settings, last.inputs) == (context.settings, inputs)
         and not unfinished(last.detail)
         and not lost & {*context.writes, "stages"}
     )
-
-
-def _inputs(config: Config, stage: Stage, store: Store) -> Iterator[tuple[str, str]]:
-    if stage is ingest.STAGE:
-        # Unchanged files need not be read to know that they are unchanged.
-        yield "files", hashlib.sha256(json.dumps(listing(config.sources)).encode()).hexdigest()[:16]
-        # Files that lost rows are read again, and everything that builds on them is made anew.
-        if digest(store.root):
-            yield "forgotten", digest(store.root)
-        return
-    for name in stage.after:
-        yield name, _standing(config, name, stage, store).state
-    named = [other for other in STAGES if other is stage or other.name in stage.after]
-    yield FINGERPRINTS, ",".join(active_fingerprints(config, named))
-
-
-def _standing(config: Config, name: str, wanted_by: Stage, store: Store) -> LedgerEntry:
-    # Which files take part is asked of ingest under these very sources; other stages may stand as they were left.
-    entry = store.latest(name, ingest.STAGE.fingerprint(config) if name == ingest.STAGE.name else None)
-    if entry is None:
-        raise StoreError(
-            f"stage {wanted_by.name} builds on {name}, which has not run with this configuration; "
-            f"run without --stages, or with --stages {name},{wanted_by.name}"
-        )
-    return entry
 
 
 def _write_run(config: Config, store: Store, run_id: str) -> None:

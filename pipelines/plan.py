@@ -114,7 +114,6 @@ def _context(config: Config, store: Store) -> StageContext:
     return StageContext(
         store,
         annotate.STAGE.name,
-        "plan",
         annotate.STAGE.reads,
         annotate.STAGE.writes,
         ingest.STAGE.fingerprint(config),

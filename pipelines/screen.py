@@ -4,10 +4,12 @@ Alone: ``prefcurate run CONFIG --stages screen``; on Dataflow add ``--runner=Dat
 --temp_location=gs://…``. Benchmarks are read by one worker, so their paths must be reachable from there.
 """
 
+from functools import partial
 from typing import Any
 
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.stage import Stage
+from prefcurate.transforms.screen.benchmarks import benchmarks_digest
 from prefcurate.transforms.screen.stage import READS, WRITES, Screen, settings
 
 
@@ -22,4 +24,5 @@ STAGE = Stage(
     writes=WRITES,
     settings=_settings,
     transform=lambda config, context: Screen(context, config.screen, config.benchmarks, config.gold),
+    files=lambda config: partial(benchmarks_digest, config.benchmarks),
 )

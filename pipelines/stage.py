@@ -20,9 +20,11 @@ class Stage:
         after: the stages that it builds on; it runs again when one of them changed its tables.
         reads: tables that it reads.
         writes: tables that it commits.
-        settings: what of the configuration can change its result, as JSON-able data (an algorithm version included).
+        settings: what of the configuration can change its result, as JSON-able data (an algorithm version included); what
+            lies in files that the configuration names is not part of it.
         transform: its graph, from a pipeline's root to the ledger entry.
         fingerprints: of what it makes facts under (models, annotators, describers): only these take part in views.
+        files: what tells the state of the files outside the store that it reads, asked when the stage runs; None without any.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Stage:
     settings: Callable[[Config], Any]
     transform: Callable[[Config, StageContext], beam.PTransform]
     fingerprints: Callable[[Config], tuple[str, ...]] = lambda config: ()
+    files: Callable[[Config], Callable[[], str] | None] = lambda config: None
 
     def fingerprint(self, config: Config) -> str:
         """Of the stage's part of the configuration, for the ledger."""

@@ -23,7 +23,7 @@ from prefcurate.transforms.ingest.ingest import TABLES_OF_INGEST, Ingest
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import FINGERPRINTS, Store
+from prefcurate.transforms.store.store import Store
 
 INGEST = "test-sources"
 
@@ -97,8 +97,17 @@ def context(
 ) -> StageContext:
     """A stage's context on a test's store; `run_id` must differ between runs of one stage on one store."""
     run = f"{run_id}-{len(store.ledger())}"
-    inputs = ((FINGERPRINTS, ",".join(sorted(fingerprints))),)
-    return StageContext(store, stage, run, tuple(reads), tuple(writes), INGEST, INGEST, inputs, tuple(fingerprints))
+    return StageContext(
+        store,
+        stage,
+        tuple(reads),
+        tuple(writes),
+        INGEST,
+        INGEST,
+        makes=tuple(sorted(fingerprints)),
+        fingerprints=tuple(fingerprints),
+        run_id=run,
+    )
 
 
 def run_stage(transform: beam.PTransform, *flags: str) -> None:

@@ -47,7 +47,7 @@ def test_an_edited_overrides_file_is_another_configuration(tmp_path):
 def test_transforms_get_their_part_of_the_configuration(tmp_path):
     told = config(tmp_path, overrides="o.csv", route={"budget": {"items": 3}}, gold={"annotators": ["person:*/expert"]})
     store = Store(str(tmp_path / "none"), 1)
-    about = StageContext(store, "consensus", "run", (), (), "sources")
+    about = StageContext(store, "consensus", (), (), "sources", run_id="run")
     made = consensus.STAGE.transform(told, about)
     assert isinstance(made, Consensus) and made.can_ask and made.overrides == str(tmp_path / "o.csv")
     assert made.gold.annotators == ("person:*/expert",)

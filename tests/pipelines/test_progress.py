@@ -33,7 +33,7 @@ STAGE = next(stage for stage in STAGES if stage.name == "describe")
 def context(tmp_path) -> StageContext:
     store = Store(str(tmp_path / "store"), 2)
     store.create()
-    return StageContext(store, "describe", "run-1", (), ("attributes",), "")
+    return StageContext(store, "describe", (), ("attributes",), "", run_id="run-1")
 
 
 def half_done(progress: Progress, context: StageContext, monkeypatch) -> None:

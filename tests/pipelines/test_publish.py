@@ -44,7 +44,7 @@ def test_only_its_own_settings_make_the_stage_run_again():
 
 def test_the_graph_is_built_without_the_store():
     store = Store("/nowhere/at/all", 4)
-    context = StageContext(store, STAGE.name, "run", STAGE.reads, STAGE.writes, "ingest")
+    context = StageContext(store, STAGE.name, STAGE.reads, STAGE.writes, "ingest", run_id="run")
     transform = STAGE.transform(config(), context)
     assert transform.options.exports == ("trl",)
     assert json.loads(transform.configuration)["seed"] == 7

@@ -16,7 +16,7 @@ from prefcurate.transforms.store.store import Store
 def context(tmp_path) -> StageContext:
     store = Store(str(tmp_path / "store"), 4)
     store.create()
-    return StageContext(store, "annotate", "run-1", (), ("annotations", "calls"), "")
+    return StageContext(store, "annotate", (), ("annotations", "calls"), "", run_id="run-1")
 
 
 def rows(table: str, **values: list) -> pa.Table:

@@ -162,7 +162,7 @@ def _named(annotators: Iterable[A], name: str) -> A:
 
 
 def _settle(snapshot: Snapshot, context: StageContext) -> Snapshot:
-    settle_dead(context.store, context.stage, living_run=context.run_id)
+    settle_dead(context.store, context.stage, living_run=snapshot.run_id)
     return snapshot
 
 
@@ -172,7 +172,7 @@ def _plan(unit: Unit, context: StageContext, annotators: tuple[Annotator, ...]) 
             pending.part
             for pending in pending_parts(context.store, context.stage, table, unit.shard)
             # This run's own are its units' to give: planning again must give the same units.
-            if pending.run_id != context.run_id
+            if pending.run_id != unit.snapshot.run_id
         ]
         for table in WRITES
     }
@@ -228,7 +228,8 @@ def _allot(
         work: Demand(work.annotator, f"{index:09d}", work.questions, work.worst_usd)
         for index, work in enumerate(missing)
     }
-    already = spent(context.store, missing[0].snapshot.version("calls"), except_run=context.run_id)
+    snapshot = missing[0].snapshot
+    already = spent(context.store, snapshot.version("calls"), except_run=snapshot.run_id)
     allotments = divide(list(demands.values()), caps, already)
     for index, work in enumerate(missing):
         lane = (work.annotator, index % lanes)

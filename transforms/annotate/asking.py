@@ -43,8 +43,8 @@ def ask_unit(annotator: AskedAnnotator, work: Work, context: StageContext, lanes
     site = Site(
         context.store,
         context.stage,
-        context.run_id,
-        work.unit(context.run_id),
+        work.snapshot.run_id,
+        work.unit(work.snapshot.run_id),
         work.shard,
         work.annotator,
         annotator.fingerprint(),

@@ -25,14 +25,16 @@ def answer_unit(annotator: LocalAnnotator, work: Work, context: StageContext) ->
     site = Site(
         context.store,
         context.stage,
-        context.run_id,
-        work.unit(context.run_id),
+        work.snapshot.run_id,
+        work.unit(work.snapshot.run_id),
         work.shard,
         work.annotator,
         annotator.fingerprint(),
     )
     dead = [
-        p.part for p in pending_parts(site.store, site.stage, "annotations", site.shard) if p.run_id != context.run_id
+        p.part
+        for p in pending_parts(site.store, site.stage, "annotations", site.shard)
+        if p.run_id != work.snapshot.run_id
     ]
     known = answered(annotator, work.snapshot, work.shard, dead)
     questions = unanswered(annotator, work.snapshot, work.shard, known, (work.first, work.last))

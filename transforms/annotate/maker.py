@@ -71,11 +71,11 @@ class Maker:
         unit = f"{context.stage}-{self.shard}"
         attempt = secrets.token_hex(8)
         self.site = Site(
-            context.store, context.stage, context.run_id, unit, self.shard, self.name, self.fingerprint, attempt
+            context.store, context.stage, self.snapshot.run_id, unit, self.shard, self.name, self.fingerprint, attempt
         )
         settle_unit(self.site)
         each = {} if self.options.budget is None else {self.name: self.options.budget}
-        self.purse = purse_for(context.store, context.stage, context.run_id, self.name, Caps(self.total, each))
+        self.purse = purse_for(context.store, context.stage, self.snapshot.run_id, self.name, Caps(self.total, each))
         self.known = {row["annotation_id"]: (row["parse_status"], row["raw_output"] or "") for row in self._answers()}
 
     def answer(self, query: Query) -> str | None:

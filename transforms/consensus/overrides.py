@@ -1,6 +1,7 @@
 """Overrides: a CSV file in which people put their word above the consensus."""
 
 import csv
+import hashlib
 import io
 
 from prefcurate.schemas.errors import WrongSetting
@@ -13,6 +14,11 @@ _LABELS = {"a": "a", "b": "b", "drop": None}
 
 class OverridesError(WrongSetting):
     """A line of the overrides file cannot be used: the message names file, line, value and remedy."""
+
+
+def overrides_digest(path: str) -> str:
+    """Of the file's bytes; "" where there is none."""
+    return hashlib.sha256(read_bytes(path)).hexdigest() if exists(path) else ""
 
 
 def read_overrides(path: str) -> dict[str, Override]:

@@ -82,7 +82,7 @@ def _stage(intake: Intake, context: StageContext, snapshot: Snapshot, lost: Loss
     if known is not None and not missing:
         return known
     root = context.store.root
-    staged = stage_intake(intake, root, context.store.shards, context.run_id, tombstones(root))
+    staged = stage_intake(intake, root, context.store.shards, snapshot.run_id, tombstones(root))
     count(context.stage, "rows_in", staged.rows)
     if intake.source.reader.has_files:
         count(context.stage, "bytes_in", sum(size_of(f.uri) for f in (intake.unit.file, *intake.unit.joined)))

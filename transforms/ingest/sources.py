@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -126,6 +127,11 @@ def listing(sources: Iterable[SourceOptions]) -> list[list[object]]:
         OSError: a path cannot be listed.
     """
     return sorted([source.name, sorted(_seen(source, file) for file in list_files(source))] for source in sources)
+
+
+def listing_digest(sources: Iterable[SourceOptions]) -> str:
+    """Of the `listing`."""
+    return hashlib.sha256(json.dumps(listing(sources)).encode()).hexdigest()[:16]
 
 
 def _seen(source: SourceOptions, file: SourceFile) -> list[str]:

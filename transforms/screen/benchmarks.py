@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.base import SourceFile
 from prefcurate.schemas.formats.lines import json_rows
@@ -80,12 +81,16 @@ def read_benchmark(options: BenchmarkOptions) -> Iterator[BenchmarkText]:
             raise BenchmarkError(f"benchmark {options.name!r}: no row of {options.path} has a text at {path!r}")
 
 
-def benchmark_digest(options: BenchmarkOptions) -> str:
-    """The sha256 of a benchmark's file.
+def benchmarks_digest(benchmarks: Sequence[BenchmarkOptions]) -> str:
+    """Of the bytes of the benchmarks' files: one that was exchanged is read again.
 
     Raises:
-        BenchmarkError: it cannot be read.
+        BenchmarkError: one cannot be read.
     """
+    return stable_hash("benchmarks", [[benchmark.name, _sha256(benchmark)] for benchmark in benchmarks])
+
+
+def _sha256(options: BenchmarkOptions) -> str:
     try:
         with opened(options.path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()

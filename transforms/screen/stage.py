@@ -11,7 +11,7 @@ from apache_beam.pvalue import AsIter, AsSingleton, TaggedOutput
 
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
 from prefcurate.transforms.labels import gold_prompts
-from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, benchmark_digest, build_index, read_benchmark
+from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, build_index, read_benchmark
 from prefcurate.transforms.screen.candidates import bucket_pairs, shards_of, star_pairs, unique_pairs
 from prefcurate.transforms.screen.clusters import EDGE
 from prefcurate.transforms.screen.compare import compare, decide, exact_edge
@@ -186,15 +186,11 @@ class Compare(beam.DoFn):
 
 
 def settings(options: ScreenOptions, benchmarks: Sequence[BenchmarkOptions], gold: GoldOptions) -> dict[str, Any]:
-    """What can change the stage's result, benchmark files included: as one that was exchanged is read again.
-
-    Raises:
-        BenchmarkError: a benchmark file is not there.
-    """
+    """What of the configuration can change the stage's result."""
     return {
         "algorithm": ALGORITHM,
         "options": options.model_dump(mode="json"),
-        "benchmarks": [[b.name, b.text, benchmark_digest(b)] for b in benchmarks],
+        "benchmarks": [[b.name, b.text] for b in benchmarks],
         "gold": gold.model_dump(mode="json"),
     }
 

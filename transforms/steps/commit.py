@@ -103,7 +103,7 @@ def _commit(
     before_ledger: Callable[[StageContext, list[Part | Finished]], None] | None,
     keep_unmerged: bool,
 ) -> str:
-    still_holds(context.store.root, context.run_id)
+    still_holds(context.store.root, snapshot.run_id)
     parts = [output for output in outputs if isinstance(output, Part)]
     detail: dict[str, list[str]] = {}
     for finished in sorted((o for o in outputs if isinstance(o, Finished)), key=lambda f: (f.key, f.value)):
@@ -114,9 +114,9 @@ def _commit(
             [part for part in parts if part.table == table],
             base=snapshot.version(table),
             replace=TABLES[table].role == "view",
-            transaction=f"{context.run_id}/{context.stage}/{table}",
+            transaction=f"{snapshot.run_id}/{context.stage}/{table}",
             metadata={
-                "prefcurate.run": context.run_id,
+                "prefcurate.run": snapshot.run_id,
                 "prefcurate.stage": context.stage,
                 "prefcurate.settings": context.settings,
                 "prefcurate.inputs": ",".join(f"{name}@{version}" for name, version in snapshot.versions),
@@ -126,7 +126,7 @@ def _commit(
     if before_ledger is not None:
         before_ledger(context, [output for output in outputs if not isinstance(output, _Merged)])
     entry = context.store.record(
-        context.stage, context.run_id, context.settings, dict(context.inputs), context.writes, detail
+        context.stage, snapshot.run_id, context.settings, dict(snapshot.inputs), context.writes, detail
     )
     # Everything finished is in the tables now.
     if not keep_unmerged:

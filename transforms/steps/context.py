@@ -1,10 +1,19 @@
 """What a stage's graph is told before it runs: its store, what it reads and writes, what the configuration names."""
 
-from dataclasses import dataclass
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
+from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import CommitConflict, Store
-from prefcurate.transforms.store.tombstones import unapplied
+from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.tombstones import digest, unapplied
+
+INGEST = "ingest"
+"""The stage whose entry in the ledger names the active files; it counts only under the configured sources."""
+FILES = "files"
+"""Among the inputs of a ledger entry: the files outside the store that the stage reads, as they lay when it ran."""
 
 
 @dataclass(frozen=True)
@@ -14,26 +23,46 @@ class StageContext:
     Attributes:
         store: where the tables lie.
         stage: the stage's name.
-        run_id: names this run in commit metadata; never in a published table.
         reads: tables whose versions the first step pins (those written are pinned too).
         writes: tables that the stage commits.
         ingest_settings: the fingerprint of the configured sources, which finds the active files in the ledger.
         settings: fingerprint of the stage's own part of the configuration, for the ledger.
-        inputs: the states of the stages that it builds on, as the run found them, for the ledger.
+        after: the stages that it builds on.
+        files: tells the state of the files outside the store that it reads, when it is asked; picklable.
+        makes: fingerprints of what it and the stages that it builds on make, for the ledger.
         fingerprints: of everything of ours that takes part: embedding model, annotators, describers, rubric makers.
         seed: for every choice by chance.
+        run_id: names the run; empty in a graph that is kept to be run later, whose first step then draws one.
     """
 
     store: Store
     stage: str
-    run_id: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     ingest_settings: str
     settings: str = ""
-    inputs: tuple[tuple[str, str], ...] = ()
+    after: tuple[str, ...] = ()
+    files: Callable[[], str] | None = None
+    makes: tuple[str, ...] = ()
     fingerprints: tuple[str, ...] = ()
     seed: int = 7
+    run_id: str = ""
+
+    def inputs(self) -> dict[str, str]:
+        """What the stage builds on, as it is now: states of other stages, files outside, what of ours takes part.
+
+        Raises:
+            StoreError: a stage that it builds on has not run yet.
+        """
+        found = {name: self._standing(name).state for name in self.after}
+        if self.files is not None:
+            found[FILES] = self.files()
+        if self.stage == INGEST and digest(self.store.root):
+            # Files that lost rows are read again, and everything that builds on them is made anew.
+            found["forgotten"] = digest(self.store.root)
+        if self.after or self.makes:
+            found[FINGERPRINTS] = ",".join(self.makes)
+        return found
 
     def pin(self) -> Snapshot:
         """The newest versions of the tables, fixed for the whole stage.
@@ -48,8 +77,36 @@ class StageContext:
                 f"something is being forgotten in the store {self.store.root}; run again when that has ended (if it was "
                 "stopped, `prefcurate run` and `prefcurate forget` finish it)"
             )
-        entry = self.store.latest("ingest", self.ingest_settings)
+        entry = self.store.latest(INGEST, self.ingest_settings)
         intakes = tuple(entry.detail.get("intakes", ())) if entry else ()
         mined = self.store.latest("rubrics")
         rubrics = tuple(mined.detail.get("rubrics", ())) if mined else ()
-        return Snapshot(self.store, tuple(sorted(versions.items())), intakes, self.fingerprints, rubrics)
+        return Snapshot(self.store, tuple(sorted(versions.items())), intakes, self.fingerprints, rubrics, self.run_id)
+
+    def begin(self) -> Snapshot:
+        """What a run of the stage does first: it meets the store as it is tonight, whenever its graph was made.
+
+        Raises:
+            StoreError: a stage that it builds on has not run yet, or the store has other shards or a newer schema.
+            Overtaken: another run is at work on the store.
+        """
+        self.store.create()
+        # Before the versions: whoever commits in between leaves the stage out of date, not wrongly up to date.
+        inputs, run_id = self.inputs(), self.run_id or new_run_id()
+        still_holds(self.store.root, run_id)
+        return replace(self.pin(), run_id=run_id, inputs=tuple(sorted(inputs.items())))
+
+    def _standing(self, name: str) -> LedgerEntry:
+        # Which files take part is asked of ingest under these very sources; other stages may stand as they were left.
+        entry = self.store.latest(name, self.ingest_settings if name == INGEST else None)
+        if entry is None:
+            raise StoreError(
+                f"stage {self.stage} builds on {name}, which has not run with this configuration; "
+                f"run without --stages, or with --stages {name},{self.stage}"
+            )
+        return entry
+
+
+def new_run_id() -> str:
+    """A name for a run: when it began, and a random part."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"

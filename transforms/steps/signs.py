@@ -6,7 +6,8 @@ from prefcurate.transforms.store.files import join, listed, remove, write_bytes
 
 def to_do(context: StageContext, shard: int, rows: int) -> None:
     """Says how many rows a shard will give; an engine may say it again."""
-    if rows:
+    # Nobody watches a graph that was kept for later.
+    if rows and context.run_id:
         write_bytes(join(_folder(context), context.run_id, f"{shard}-{rows}"), b"")
 
 

@@ -54,7 +54,7 @@ def shard_units(snapshot: Snapshot) -> Iterator[Unit]:
 
 
 def _pin(context: StageContext) -> Snapshot:
-    snapshot = replace(context.pin(), pinned_ms=time.time_ns() // 1_000_000)
+    snapshot = replace(context.begin(), pinned_ms=time.time_ns() // 1_000_000)
     for table in context.reads:
         files = pa.table(context.store.delta(table, snapshot.version(table)).get_add_actions(flatten=True))
         count(context.stage, "rows_in", pc.sum(files["num_records"]).as_py() or 0)

@@ -43,9 +43,17 @@ _NEEDS_OCCURRENCES = frozenset({"comparisons", "annotations", "ratings", "spans"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Versions of the tables that a stage reads, the active files, the fingerprints of ours that count, the newest rubrics.
+    """What one run of a stage reads.
 
-    `pinned_ms` is when a stage fixed it, for counters alone; 0 for one that no stage did.
+    Attributes:
+        store: where the tables lie.
+        versions: of the tables.
+        intakes: the active files.
+        fingerprints: of ours that count.
+        rubrics: the newest ones.
+        run_id: of the run that fixed all this; "" for one that only looks.
+        inputs: what the run builds on, for the ledger.
+        pinned_ms: when a stage fixed it, for counters alone; 0 for one that no stage did.
     """
 
     store: Store
@@ -53,6 +61,8 @@ class Snapshot:
     intakes: tuple[str, ...]
     fingerprints: tuple[str, ...]
     rubrics: tuple[str, ...] = ()
+    run_id: str = ""
+    inputs: tuple[tuple[str, str], ...] = ()
     pinned_ms: int = field(default=0, compare=False)
 
     def version(self, table: str) -> int:

@@ -7,7 +7,6 @@ from prefcurate.transforms.ingest.options import BenchmarkOptions
 from prefcurate.transforms.screen.benchmarks import (
     BenchmarkError,
     BenchmarkText,
-    benchmark_digest,
     build_index,
     contamination_flags,
     read_benchmark,
@@ -112,15 +111,6 @@ def test_a_benchmark_that_cannot_be_read_stops_the_stage(tmp_path, content, mess
         path.write_text(content)
     with pytest.raises(BenchmarkError, match=message):
         list(read_benchmark(BenchmarkOptions(name="b", path=str(path), text="q")))
-
-
-def test_a_changed_benchmark_has_another_digest(tmp_path):
-    path = tmp_path / "b.jsonl"
-    path.write_text('{"q": "x"}')
-    options = BenchmarkOptions(name="b", path=str(path), text="q")
-    before = benchmark_digest(options)
-    path.write_text('{"q": "y"}')
-    assert benchmark_digest(options) != before
 
 
 def test_real_benchmarks_find_themselves_and_leave_real_answers_alone():

@@ -7,9 +7,9 @@ import pytest
 from prefcurate.schemas.canonical import canonical_text, conversation_id, prompt_id
 from prefcurate.schemas.records import GivenPair
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
-from prefcurate.transforms.screen.benchmarks import BenchmarkError
+from prefcurate.transforms.screen.benchmarks import BenchmarkError, benchmarks_digest
 from prefcurate.transforms.screen.options import ScreenOptions
-from prefcurate.transforms.screen.stage import READS, WRITES, Screen, settings
+from prefcurate.transforms.screen.stage import READS, WRITES, Screen
 from tests.helpers import assistant, context, label, make_store, pair, run_stage, user
 
 from .real import answers
@@ -217,14 +217,14 @@ def test_a_giant_cluster_is_remarked_in_the_ledger(tmp_path):
     assert [remark.split(":")[1] for remark in detail["giant_cluster"]] == [" 6 members"]
 
 
-def test_settings_move_with_the_benchmark_file(tmp_path):
+def test_another_benchmark_file_is_seen(tmp_path):
     path = tmp_path / "b.jsonl"
     path.write_text('{"q": "x"}')
     options = (BenchmarkOptions(name="b", path=str(path), text="q"),)
-    before = settings(ScreenOptions(), options, GOLD)
-    assert before == settings(ScreenOptions(), options, GOLD)
+    before = benchmarks_digest(options)
+    assert before == benchmarks_digest(options)
     path.write_text('{"q": "y"}')
-    assert before != settings(ScreenOptions(), options, GOLD)
+    assert before != benchmarks_digest(options)
     path.unlink()
     with pytest.raises(BenchmarkError):
-        settings(ScreenOptions(), options, GOLD)
+        benchmarks_digest(options)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import apache_beam as beam
@@ -52,7 +53,17 @@ class Toy(beam.PTransform):
 
 
 def context(store: Store, run: str, settings: str = "s") -> StageContext:
-    return StageContext(store, STAGE, run, (FACT,), (FACT, VIEW), "sources", settings, (("ingest", "i"),), ("f",))
+    return StageContext(
+        store,
+        STAGE,
+        (FACT,),
+        (FACT, VIEW),
+        "sources",
+        settings,
+        files=partial(str, "i"),
+        fingerprints=("f",),
+        run_id=run,
+    )
 
 
 def run(store: Store, name: str, work: Work, **more) -> None:
@@ -70,7 +81,7 @@ def test_a_stage_commits_its_parts_and_says_so_in_the_ledger(tmp_path):
     assert store.dataset(FACT, shard=1).to_table()["prompt_id"].to_pylist() == ["p1", "q1"]
     assert len(store.files(FACT)) == 2 and pending(store) == []
     (entry,) = store.ledger()
-    assert (entry.stage, entry.run_id, entry.settings, entry.inputs) == (STAGE, "one", "s", {"ingest": "i"})
+    assert (entry.stage, entry.run_id, entry.settings, entry.inputs) == (STAGE, "one", "s", {"files": "i"})
     assert (entry.versions, entry.detail) == ({FACT: 1, VIEW: 1}, {"shards": ["0", "1"]})
 
 
