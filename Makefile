@@ -7,13 +7,19 @@ INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -e '.[$(EXTRAS)]' || $
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: run test test-faults check clean
+.PHONY: run test test-engines test-faults check clean
 
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
 
 test: $(VENV)/.ready-dev check
-	$(BIN)/pytest -n 2 --dist loadfile tests
+	$(BIN)/pytest -n 2 --dist loadfile -m "not engines" tests
+
+# The quick start on a Spark cluster and a small line on Flink: Maven builds Beam's job servers into build/engines at first.
+test-engines: $(VENV)/.ready-dev
+	@command -v java >/dev/null && command -v mvn >/dev/null || \
+	  { echo "make test-engines needs Java 17 and Maven in PATH (Debian: openjdk-17-jre-headless, maven)"; exit 1; }
+	$(BIN)/pytest -m engines -rs tests/engines
 
 # Kills whatever can be killed, so often; the seed is printed, and gives the same rounds again.
 ROUNDS ?= 100

@@ -40,12 +40,16 @@ EXTRAS = {
     "s3": ["s3fs>=2025.3,<2028"],
     "hub": ["datasets>=4,<6", "huggingface-hub>=0.30,<3"],
 }
+# Spark itself, to run jobs on or to submit them with; Java comes from elsewhere. Large, and in no other extra.
+ENGINES = ["pyspark>=3.5,<3.6"]
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 # For those who run on Dataflow or keep stores at gs://: some seventy packages of Google's.
 EXTRAS["gcs"] = ["gcsfs>=2025.3,<2028"]
 EXTRAS["gcp"] = ["apache-beam[gcp]>=2.70,<3", *EXTRAS["gcs"]]
 # Tests import the extras as well: `pip install -e '.[all,dev]'`.
+EXTRAS["engines"] = ENGINES
 EXTRAS["dev"] = [
+    *ENGINES,
     "ruff>=0.14,<1",
     "mypy>=1.18,<3",
     "types-PyYAML>=6,<7",

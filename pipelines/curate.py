@@ -17,7 +17,7 @@ from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.forget.forget import finish, sweep_pending, work_waits
-from prefcurate.transforms.steps.context import StageContext, new_run_id
+from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.lease import Lease, clear_dead, new_run_id
 from prefcurate.transforms.store.losses import losses

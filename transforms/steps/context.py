@@ -1,11 +1,9 @@
 """What a stage's graph is told before it runs: its store, what it reads and writes, what the configuration names."""
 
-import secrets
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from prefcurate.transforms.store.lease import still_holds
+from prefcurate.transforms.store.lease import new_run_id, still_holds
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
 from prefcurate.transforms.store.tombstones import digest, unapplied
@@ -105,8 +103,3 @@ class StageContext:
                 f"run without --stages, or with --stages {name},{self.stage}"
             )
         return entry
-
-
-def new_run_id() -> str:
-    """A name for a run: when it began, and a random part."""
-    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
