@@ -35,12 +35,12 @@ def test_settings_that_change_decisions_change_the_fingerprint(tmp_path):
     )
 
 
-def test_an_edited_overrides_file_is_another_configuration(tmp_path):
+def test_an_edited_overrides_file_is_another_input(tmp_path):
     path = tmp_path / "overrides.csv"
     found = set()
     for text in ("comparison_id,label,who,why\n", "comparison_id,label,who,why\nc,a,Ann,x\n"):
         path.write_text(text)
-        found.add(consensus.STAGE.fingerprint(config(tmp_path, overrides="overrides.csv")))
+        found.add(consensus.STAGE.files(config(tmp_path, overrides="overrides.csv"))())
     assert len(found) == 2
 
 
