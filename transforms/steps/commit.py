@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import apache_beam as beam
@@ -87,7 +87,8 @@ def _merge(
     parts = sorted(set(outputs))
     if paid is not None:
         # Another attempt may have made one part of several by now.
-        parts = sorted({p for p in parts if not p.pending or exists(p.path)} | set(paid(context, table, shard)))
+        of_run = replace(context, run_id=snapshot.run_id)
+        parts = sorted({p for p in parts if not p.pending or exists(p.path)} | set(paid(of_run, table, shard)))
     yield from (_Merged(part.path) for part in parts if part.pending)
     part = merge_parts(context.store, parts, base)
     if part is not None:
