@@ -12,6 +12,7 @@ from prefcurate.pipelines.plain import line, neutral, wrapped
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import Release, current_id, open_release
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 
 Kind = Literal["added", "removed", "moved", "flipped", "redecided", "probability", "details"]
@@ -107,7 +108,7 @@ def diff(store: Store, a: str, b: str = "current", examples: int = 3) -> Release
         StoreError: a release does not exist; the message lists those that do.
     """
     one, two = open_release(store.root, a), open_release(store.root, b)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("rows_a", one.dataset())
         connection.register("rows_b", two.dataset())
         connection.register("withheld_a", one.dataset("withheld"))

@@ -18,6 +18,7 @@ import duckdb
 import pyarrow as pa
 
 from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.snapshot import Snapshot
 
 _TABLES = ("annotations", "occurrences", "gold")
@@ -34,6 +35,17 @@ _CAME = """
     LEFT JOIN gold g ON g.prompt_id = a.prompt_id
     WHERE a.attribute = 'overall' AND a.context = 'none' AND a.label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
     ORDER BY a.comparison_id, a.annotation_id
+"""
+# `majority`, for all comparisons at once.
+_LABELS_IN = """
+    WITH counted AS (
+        SELECT comparison_id, kind = 'person' AS person, count(*) FILTER (label = 'a') AS a,
+            count(*) FILTER (label = 'b') AS b, count(*) FILTER (label NOT IN ('a', 'b')) AS ties
+        FROM given GROUP BY ALL
+    ),
+    asked AS (SELECT *, bool_or(person) OVER (PARTITION BY comparison_id) AS people FROM counted)
+    SELECT comparison_id, CASE WHEN a > b AND a > ties THEN 'a' WHEN b > a AND b > ties THEN 'b' ELSE 'tie' END
+    FROM asked WHERE person = people AND (a > b AND a > ties OR b > a AND b > ties OR ties > a AND ties > b)
 """
 _GOLD_PROMPTS = """
     SELECT DISTINCT a.prompt_id FROM annotations a JOIN occurrences o USING (occurrence_id)
@@ -85,11 +97,9 @@ def labels_in(given: pa.Table) -> dict[str, str]:
         given: as `given_labels` gives them. Comparisons without a majority are not in the result; where people draw, judges are
             not asked.
     """
-    said: dict[str, tuple[list[str], list[str]]] = defaultdict(lambda: ([], []))
-    columns = (given.column(name).to_pylist() for name in ("comparison_id", "kind", "label"))
-    for comparison, kind, label in zip(*columns, strict=True):
-        said[comparison][kind != "person"].append(label)
-    return _decided({comparison: people or others for comparison, (people, others) in said.items()})
+    with connect() as connection:
+        connection.register("given", given.select(["comparison_id", "kind", "label"]))
+        return dict(connection.sql(_LABELS_IN).fetchall())
 
 
 def gold_labels(snapshot: Snapshot, gold: GoldOptions, side: Literal["fit", "audit"], shard: int) -> dict[str, str]:

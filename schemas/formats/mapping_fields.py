@@ -173,7 +173,9 @@ class Looker:
             value: Any = spec.parsed.render(lambda path: self._piece(path, scope)) or ABSENT
         else:
             value = spec.constant if spec.parsed is None else look_up(spec.parsed, scope, self.used)
-        return self._meaning(spec, self._cut(spec, self._parsed(spec, value)))
+        if spec.json_text or spec.after is not None or spec.before is not None or spec.table is not None:
+            value = self._meaning(spec, self._cut(spec, self._parsed(spec, value)))
+        return value
 
     def required(self, spec: FieldSpec, scope: Scope, what: str) -> Any:
         """The value of a field that every row must have.
@@ -196,6 +198,8 @@ class Looker:
         if spec is None:
             return None
         value = self.value(spec, scope)
+        if type(value) is str:
+            return value.strip() or None
         if is_nothing(value):
             return None
         if isinstance(value, float | Decimal) and value == int(value):
@@ -210,6 +214,8 @@ class Looker:
         Raises:
             RowError: it is something else.
         """
+        if spec is None:
+            return None
         value = self.value(spec, scope)
         if is_nothing(value):
             return None

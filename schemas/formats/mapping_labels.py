@@ -113,7 +113,10 @@ class Asker:
     def _about(self, spec: About, name: str, scope: Scope) -> tuple[FieldSpec | None, Scope]:
         """A field of an entry, or else the one beside `label`, whose paths start at the row."""
         own = getattr(spec, name)
-        return (own, scope) if own is not None else (getattr(self.default, name), scope.root)
+        if own is not None:
+            return own, scope
+        shared = getattr(self.default, name)
+        return (None, scope) if shared is None else (shared, scope.root)
 
     def _text(self, spec: About, name: str, scope: Scope) -> str | None:
         return self.look.text(*self._about(spec, name, scope))

@@ -17,6 +17,7 @@ from prefcurate.schemas.formats.rows import RowError
 Step = str | int
 
 _STEP = re.compile(r"""\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]|\['([^']*)'\]|\.?([^.\[\]]+)""")
+_OWN_NAMES = frozenset({".", "@key", "@index"})
 NEAR = 0.75
 """How alike (difflib ratio) a key must be to be offered as what was meant."""
 
@@ -67,6 +68,9 @@ class Path:
     def find(self, scope: Scope) -> Any:
         """What lies at the path, or `ABSENT`."""
         start = scope.row if self.from_row else scope.element
+        # Nearly every row is a plain dict: asked first, since asking for any mapping is slow.
+        if type(start) is dict and self.text in start and self.text not in _OWN_NAMES:
+            return start[self.text]
         if self.text == ".":
             return start
         if self.text in ("@key", "@index"):

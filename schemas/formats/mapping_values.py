@@ -7,9 +7,10 @@ strictest form that stands in the table decides.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from prefcurate.schemas.formats.mapping_paths import ABSENT
@@ -17,6 +18,7 @@ from prefcurate.schemas.formats.mapping_paths import ABSENT
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d+)?")
 _TRUE = frozenset({"true", "yes", "on"})
 _FALSE = frozenset({"false", "no", "off"})
+_SHORT = 40
 _NULL = frozenset({"", "~", "null", "none", "nan", "na", "n/a"})
 
 
@@ -29,10 +31,10 @@ def is_nothing(value: Any) -> bool:
     return isinstance(value, float | Decimal) and math.isnan(value)
 
 
-def forms(value: Any) -> list[str]:
+def forms(value: Any) -> Sequence[str]:
     """The spellings of a value, strictest first: two values mean the same when a spelling is shared."""
     if isinstance(value, str):
-        return _text_forms(value)
+        return _text_forms(value) if len(value) <= _SHORT else _text_forms.__wrapped__(value)
     if is_nothing(value):
         return ["null"]
     if isinstance(value, bool):
@@ -43,7 +45,9 @@ def forms(value: Any) -> list[str]:
     return [f"text {value}"]
 
 
-def _text_forms(text: str) -> list[str]:
+# The same few words stand in a million rows.
+@lru_cache(maxsize=4096)
+def _text_forms(text: str) -> tuple[str, ...]:
     stripped = text.strip()
     found = [f"text {text}", f"text {stripped}"]
     if _NUMBER.fullmatch(stripped):
@@ -53,7 +57,7 @@ def _text_forms(text: str) -> list[str]:
         found.append(f"bool {folded in _TRUE}")
     if folded in _NULL:
         found.append("null")
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 def _plain(number: str) -> str:

@@ -8,10 +8,9 @@ there for the next round.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-import duckdb
-
 from prefcurate.transforms.annotate.pending import pending_spend
 from prefcurate.transforms.annotate.reservations import Purse, settle_dead
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 
 LEAST_SHARE = 0.25
@@ -46,7 +45,7 @@ def spent(store: Store, calls_version: int | None = None, except_run: str = "") 
         except_run: a run whose pending calls are left out, since its units count them themselves.
     """
     calls = store.dataset("calls", calls_version)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("calls", calls)
         rows = connection.sql("SELECT annotator, sum(price_usd) FROM calls GROUP BY annotator").fetchall()
     total = {str(annotator): float(usd or 0.0) for annotator, usd in rows}

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import arrow_dataset, join, listed, opened, remove
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
@@ -141,7 +141,7 @@ def pending_spend(store: Store, committed: ds.Dataset, except_run: str) -> dict[
     parts = [p.part for p in (_described(path, "calls", 0) for path in paths) if p.run_id != except_run]
     if not parts:
         return {}
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("committed", committed)
         connection.register("pending", rows_of(parts, ["call_id", "annotator", "price_usd"]))
         rows = connection.sql(

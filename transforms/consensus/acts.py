@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefcurate.transforms.consensus.votes import Bools, Ints, Votes
+from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct
 
 CELLS = 5
 BOTH, FIRST, SECOND, PLAIN, DIVIDED = range(CELLS)
@@ -65,20 +65,19 @@ def acts_of(votes: Votes, voices: Voices) -> Acts:
     voice = voices.indices(votes)
     pool = np.array([name in voices.pools for name in voices.names] + [False], bool)[voice]
     act = np.where(pool, votes.judgement, 0)
-    keys = np.stack([votes.pair, voice, votes.gold.astype(np.int64), act], axis=1)
-    found, group = np.unique(keys, axis=0, return_inverse=True)
-    group = group.reshape(-1)
-    size = np.bincount(group, minlength=len(found))
-    total = np.bincount(group, weights=votes.label, minlength=len(found)).astype(np.int64)
-    ab = np.bincount(group[votes.order > 0], minlength=len(found)) > 0
-    ba = np.bincount(group[votes.order < 0], minlength=len(found)) > 0
-    unknown = np.bincount(group[votes.order == 0], minlength=len(found)) > 0
+    (pair, heard, gold, _), group = distinct(votes.pair, voice, votes.gold.astype(np.int64), act)
+    acts = len(pair)
+    size = np.bincount(group, minlength=acts)
+    total = np.bincount(group, weights=votes.label, minlength=acts).astype(np.int64)
+    ab = np.bincount(group[votes.order > 0], minlength=acts) > 0
+    ba = np.bincount(group[votes.order < 0], minlength=acts) > 0
+    unknown = np.bincount(group[votes.order == 0], minlength=acts) > 0
     vote = np.sign(total)
     one_order = np.where(unknown, PLAIN, np.where((vote > 0) == ab, FIRST, SECOND))
     cell = np.where(np.abs(total) < size, DIVIDED, np.where(ab & ba, BOTH, one_order))
-    judgement = np.full(len(found), np.iinfo(np.int64).max, np.int64)
+    judgement = np.full(acts, np.iinfo(np.int64).max, np.int64)
     np.minimum.at(judgement, group, votes.judgement)
-    return Acts(found[:, 0], found[:, 1], vote, cell.astype(np.int64), judgement, found[:, 2].astype(bool))
+    return Acts(pair, heard, vote, cell.astype(np.int64), judgement, gold.astype(bool))
 
 
 def find_voices(votes: Votes) -> Voices:
@@ -98,10 +97,10 @@ def find_voices(votes: Votes) -> Voices:
 def _pools(votes: Votes, families: list[str], kinds: dict[str, str]) -> frozenset[str]:
     index = {family: i for i, family in enumerate(families)}
     family = np.array([index[f] for f in votes.families], np.int64)[votes.annotator]
-    judged = np.unique(np.stack([family, votes.pair, votes.judgement], axis=1), axis=0)
-    pairs, acts = np.unique(judged[:, :2], axis=0, return_counts=True)
-    several = np.bincount(pairs[acts > 1, 0], minlength=len(families))
-    share = several / np.maximum(1, np.bincount(pairs[:, 0], minlength=len(families)))
+    judged, _ = distinct(family, votes.pair, votes.judgement)
+    (who, _), pair = distinct(*judged[:2])
+    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=len(families))
+    share = several / np.maximum(1, np.bincount(who, minlength=len(families)))
     return frozenset(f for f in families if kinds[f] == "person" and share[index[f]] >= _POOL_SHARE)
 
 
@@ -116,11 +115,12 @@ def _copies(acts: Acts, voices: Voices) -> dict[str, str]:
         same_pair = acts.pair[step:] == acts.pair[:-step]
         left, right = acts.voice[:-step][same_pair], acts.voice[step:][same_pair]
         agree = acts.vote[:-step][same_pair] == acts.vote[step:][same_pair]
-        couples, inverse = np.unique(np.stack([left, right], axis=1), axis=0, return_inverse=True)
-        counts = np.bincount(inverse.reshape(-1), minlength=len(couples))
-        agreed = np.bincount(inverse.reshape(-1), weights=agree, minlength=len(couples))
-        for couple, count, agreement in zip(couples.tolist(), counts.tolist(), agreed.tolist(), strict=True):
-            tally = shared.setdefault((couple[0], couple[1]), [0, 0])
+        (lefts, rights), inverse = distinct(left, right)
+        counts = np.bincount(inverse, minlength=len(lefts))
+        agreed = np.bincount(inverse, weights=agree, minlength=len(lefts))
+        columns = (lefts.tolist(), rights.tolist(), counts.tolist(), agreed.tolist())
+        for one, other, count, agreement in zip(*columns, strict=True):
+            tally = shared.setdefault((one, other), [0, 0])
             tally[0] += count
             tally[1] += int(agreement)
     root = list(range(len(voices.names)))

@@ -8,7 +8,7 @@ from prefcurate.transforms.consensus.acts import Voices
 from prefcurate.transforms.consensus.bounds import interval
 from prefcurate.transforms.consensus.model import AnnotatorFigures
 from prefcurate.transforms.consensus.options import Policy
-from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Votes
+from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Votes, distinct
 
 _TRUSTED_LOW = 0.7
 
@@ -66,10 +66,8 @@ def _against_gold(votes: Votes, truth: Ints) -> tuple[Floats, Floats]:
     annotator, judgement = votes.annotator[chosen], votes.judgement[chosen]
     if not len(annotator):
         return np.zeros(len(votes.annotators)), np.zeros(len(votes.annotators))
-    _, group, size = np.unique(
-        np.stack([annotator, judgement], axis=1), axis=0, return_inverse=True, return_counts=True
-    )
-    weight = 1.0 / size[group.reshape(-1)]
+    _, group = distinct(annotator, judgement)
+    weight = 1.0 / np.bincount(group)[group]
     hit = (votes.label == said)[chosen]
     many = len(votes.annotators)
     return np.bincount(annotator, weights=weight, minlength=many), np.bincount(annotator, weight * hit, many)

@@ -7,7 +7,7 @@ import numpy as np
 from prefcurate.schemas.errors import MissingExtra
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.options import Policy
-from prefcurate.transforms.consensus.votes import FOLDS, NO_LABEL, Bools, Floats, Ints
+from prefcurate.transforms.consensus.votes import FOLDS, NO_LABEL, Bools, Floats, Ints, distinct
 
 _MISSING = "the consensus stage needs crowd-kit: pip install 'prefcurate[consensus]'"
 _SOFT_ACT = 0.5
@@ -103,9 +103,8 @@ def gold_counts(acts: Acts, truth: Ints, fold: Ints, voices: int) -> list[Counts
 
 def _weights(acts: Acts) -> Floats:
     """Derived labels of one judgement share the weight of one act."""
-    keys = np.stack([acts.voice, acts.judgement], axis=1)
-    _, group, size = np.unique(keys, axis=0, return_inverse=True, return_counts=True)
-    return 1.0 / size[group.reshape(-1)]
+    _, group = distinct(acts.voice, acts.judgement)
+    return 1.0 / np.bincount(group)[group]
 
 
 def no_better_than_chance(gold: Counts, policy: Policy) -> Bools:

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
@@ -31,7 +30,7 @@ def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides
         decisions.append(decide(believed, rules) if word is None else override(believed, word))
     shares = _act_shares(decisions, judgements)
     rows = [
-        asdict(decision)
+        vars(decision)
         | {
             "prompt_id": shard.prompt_ids[place],
             "comparison_id": comparison,

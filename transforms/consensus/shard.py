@@ -2,10 +2,8 @@
 
 import hashlib
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,18 +24,18 @@ SELECT c.prompt_id, c.comparison_id, coalesce(g.prompt_cluster, c.prompt_id) AS 
 FROM comparisons c LEFT JOIN gold g ON g.prompt_id = c.prompt_id
 WHERE c.origin <> 'probe' ORDER BY c.prompt_id, c.comparison_id
 """
-_ANNOTATIONS = """
-SELECT a.annotation_id, a.comparison_id, a.annotator, a.kind, a.family, a.label, a.order_shown,
-       coalesce(a.judgement_id, a.annotation_id) AS judgement, a.occurrence_id IS NOT NULL AS given,
-       coalesce(u.gold, false) AS gold
-FROM annotations a LEFT JOIN usable u USING (annotation_id)
+_VOTES = """
+SELECT p.place AS pair, a.annotator, coalesce(nullif(a.family, ''), a.annotator) AS family, a.kind,
+       CASE a.label WHEN 'a' THEN 1 WHEN 'b' THEN -1 ELSE 0 END AS label,
+       CASE a.order_shown WHEN 'ab' THEN 1 WHEN 'ba' THEN -1 ELSE 0 END AS "order",
+       ('0x' || substr(sha256(coalesce(a.judgement_id, a.annotation_id)), 1, 15))::BIGINT AS judgement,
+       coalesce(u.gold, false) AS gold, a.occurrence_id IS NOT NULL AS given, a.annotation_id
+FROM annotations a JOIN pairs p USING (comparison_id) LEFT JOIN usable u USING (annotation_id)
 WHERE a.attribute = 'overall' AND a.context = 'none' AND a.label IS NOT NULL AND a.label <> 'unratable'
   AND (a.occurrence_id IS NULL OR u.annotation_id IS NOT NULL)
-ORDER BY a.comparison_id, a.annotation_id
+ORDER BY p.place, a.annotation_id
 """
 _COST = "SELECT annotator, price_usd FROM calls WHERE price_usd IS NOT NULL ORDER BY annotator, call_id"
-_LABELS = {"a": 1, "b": -1, "tie": 0, "both_bad": 0, "both_good": 0}
-_ORDERS = {"ab": 1, "ba": -1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,56 +59,44 @@ def read_shard(snapshot: Snapshot, shard: int, gold: GoldOptions, seed: int) -> 
     """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit."""
     given = given_labels(snapshot, gold, shard)
     with snapshot.connect(["comparisons", "annotations", "gold"], shard) as connection:
-        connection.register("usable", given)
-        pairs = connection.sql(_COMPARISONS).to_arrow_table().to_pylist()
-        annotations = connection.sql(_ANNOTATIONS).to_arrow_table().to_pylist()
-    place = {pair["comparison_id"]: i for i, pair in enumerate(pairs)}
-    counted = [a for a in annotations if a["comparison_id"] in place]
-    counted.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
-    places = [place[a["comparison_id"]] for a in counted]
-    votes = pa.Table.from_pylist(
-        [vote_row(a, i, pairs[i], seed) for a, i in zip(counted, places, strict=True)],
-        schema=VOTES,
-    )
+        connection.register("usable", given.select(["annotation_id", "gold"]))
+        pairs = connection.sql(_COMPARISONS).to_arrow_table()
+        places = pa.array(np.arange(len(pairs)), pa.int32())
+        connection.register("pairs", pairs.select(["comparison_id"]).append_column("place", places))
+        said = connection.sql(_VOTES).to_arrow_table()
     came = labels_in(given)
-    ids = list(place)
+    ids = pairs["comparison_id"].to_pylist()
+    votes = vote_table(said, pairs, seed)
     return ShardVotes(
-        ids, [p["prompt_id"] for p in pairs], [came.get(c) for c in ids], votes, [a["annotation_id"] for a in counted]
+        ids, pairs["prompt_id"].to_pylist(), [came.get(c) for c in ids], votes, said["annotation_id"].to_pylist()
     )
 
 
-def vote_row(annotation: Mapping[str, Any], place: int, pair: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """An annotation as a row of `VOTES`.
+def vote_table(said: pa.Table, pairs: pa.Table, seed: int) -> pa.Table:
+    """Votes as rows of `VOTES`: what was said, and what is known about the pair that it was said of.
 
     Args:
-        annotation: annotator, kind, family, label, order_shown, judgement, given, gold (of side fit).
-        place: of its comparison in the shard.
-        pair: comparison_id, cluster, length_a, length_b of its comparison.
+        said: the columns of `VOTES` that are the vote's own.
+        pairs: comparison_id, cluster, length_a, length_b of each comparison; `pair` is the row here.
         seed: for folds and samples.
     """
-    a, b = pair["length_a"], pair["length_b"]
-    fold, chance = _drawn(pair["cluster"], pair["comparison_id"], seed)
-    return {
-        "pair": place,
-        "annotator": annotation["annotator"],
-        "family": annotation["family"] or annotation["annotator"],
-        "kind": annotation["kind"],
-        "label": _LABELS[annotation["label"]],
-        "order": _ORDERS.get(annotation["order_shown"], 0),
-        "judgement": int(hashlib.sha256(annotation["judgement"].encode()).hexdigest()[:15], 16),
-        "gold": annotation["gold"],
-        "given": annotation["given"],
-        "fold": fold,
-        "longer": (a > 1.1 * b) - (b > 1.1 * a),
-        "chance": chance,
+    clusters, comparisons = pairs["cluster"].to_pylist(), pairs["comparison_id"].to_pylist()
+    a, b = (pairs[side].to_numpy() for side in ("length_a", "length_b"))
+    about = {
+        "fold": np.array([int(_drawn(seed, c, "consensus/fold") * FOLDS) for c in clusters], np.int8),
+        "longer": (a > 1.1 * b).astype(np.int8) - (b > 1.1 * a).astype(np.int8),
+        "chance": np.array([_drawn(seed, c, "consensus/sample") for c in comparisons], np.float64),
     }
+    place = said["pair"].to_numpy()
+    columns = {name: said[name] for name in VOTES.names if name not in about}
+    columns |= {name: pa.array(values[place]) for name, values in about.items()}
+    return pa.table({name: columns[name] for name in VOTES.names}).cast(VOTES)
 
 
-@lru_cache(maxsize=1)
-def _drawn(cluster: str, comparison_id: str, seed: int) -> tuple[int, float]:
-    # The votes of one pair come one after another.
-    fold = int(unit_interval(seed, cluster, "consensus/fold") * FOLDS)
-    return fold, unit_interval(seed, comparison_id, "consensus/sample")
+# A prompt's comparisons come one after another, and a cluster is mostly a prompt.
+@lru_cache(maxsize=16)
+def _drawn(seed: int, key: str, purpose: str) -> float:
+    return unit_interval(seed, key, purpose)
 
 
 @dataclass(frozen=True, order=True)

@@ -1,5 +1,6 @@
 """The second half of ingest: one shard's staged rows become comparisons, occurrences and the facts about them."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -8,11 +9,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
 from prefcurate.transforms.ingest.staging import Slice
-from prefcurate.transforms.store.files import arrow_files
+from prefcurate.transforms.store.duck import connect, reads
+from prefcurate.transforms.store.files import arrow_files, opened
 from prefcurate.transforms.store.losses import Losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -20,6 +23,8 @@ from prefcurate.transforms.store.snapshot import Snapshot
 Place = tuple[str, int, str]
 """Of an input row about a prompt: the intake, the row's number in it, the prompt."""
 _NOTHING_LOST = Losses()
+PASS_BYTES = 100_000_000
+"""Staged rows, before compression, that are sorted at once; every text is there twice (in messages, and as text)."""
 _KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "prompt_id"]
 
 
@@ -35,17 +40,37 @@ def build_shard(
         active: the intakes that the configuration names, new ones and old: identical rows are numbered among them.
         lost: which files are read again, because a repair took rows out.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
-        connection.register("staged", staged_rows(slices))
+    with connect() as connection:
+        _register(connection, slices)
         keys = connection.sql(
             f"SELECT {', '.join(_KEYS)} FROM staged ORDER BY source, file, number, pair"  # noqa: S608
         ).to_arrow_table()
         known, given = _known_occurrences(snapshot, shard, active)
         connection.register("keyed", occurrence_ids(_as_first_read(keys, lost), known, given))
-        yield from _write(snapshot, shard, "comparisons", connection, _comparisons())
+        yield from _write(snapshot, shard, "comparisons", connection, _comparisons(), passes_for(slices))
         yield from _write(snapshot, shard, "occurrences", connection, _occurrences())
         for table in ("annotations", "ratings", "spans", "materials"):
             yield from _facts(snapshot, shard, TABLES[table], connection)
+
+
+def _register(connection: duckdb.DuckDBPyConnection, slices: Sequence[Slice]) -> None:
+    """The staged rows of a shard as `staged`."""
+    paths = [piece.path for piece in sorted(slices)]
+    if not reads(paths):
+        connection.register("staged", staged_rows(slices))
+        return
+    staged = connection.read_parquet(paths, hive_partitioning=False)
+    staged.filter(f"shard = {int(slices[0].shard)}").create_view("staged")
+
+
+def passes_for(slices: Sequence[Slice]) -> int:
+    """In how many ranges of ids the text of a shard is sorted, a power of two: one fits in memory however large a shard is."""
+    size = 0
+    for piece in slices:
+        with opened(piece.path) as stream:
+            about = pq.ParquetFile(stream).metadata
+            size += sum(about.row_group(group).total_byte_size for group in piece.row_groups)
+    return 1 << max(0, math.ceil(math.log2(size / PASS_BYTES))) if size else 1
 
 
 def staged_rows(slices: Sequence[Slice]) -> ds.Dataset:
@@ -134,18 +159,32 @@ def _known_occurrences(
 
 
 def _write(
-    snapshot: Snapshot, shard: int, table: str, connection: duckdb.DuckDBPyConnection, query: str
+    snapshot: Snapshot, shard: int, table: str, connection: duckdb.DuckDBPyConnection, query: str, passes: int = 1
 ) -> Iterator[Part]:
-    """Writes a query's rows that the pinned version of the table does not hold yet."""
+    """Writes a query's rows that the pinned version of the table does not hold yet, one range of prompt ids after another."""
     about = TABLES[table]
     key = ", ".join(about.key)
     connection.register("committed", snapshot.store.dataset(table, snapshot.version(table), shard))
     new = f"SELECT * FROM ({query}) ANTI JOIN (SELECT {key} FROM committed) USING ({key})"  # noqa: S608
-    ordered = f"SELECT * FROM ({new}) ORDER BY {', '.join(about.order)}"  # noqa: S608
-    part = write_part(snapshot.store.root, table, shard, connection.sql(ordered).to_arrow_reader(2048))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for first, last in ranges(shard, snapshot.store.shards, passes):
+            here = f"prompt_id >= '{first}' AND prompt_id < '{last}'"
+            ordered = f"SELECT * FROM ({new}) WHERE {here} ORDER BY {', '.join(about.order)}"  # noqa: S608
+            yield from connection.sql(ordered).to_arrow_reader(2048)
+
+    part = write_part(snapshot.store.root, table, shard, batches())
     connection.unregister("committed")
     if part is not None:
         yield part
+
+
+def ranges(shard: int, shards: int, passes: int) -> Iterator[tuple[str, str]]:
+    """A shard's ids cut into ranges: the beginning of the first id in each, and of the first beyond it."""
+    step = 2**32 // (shards * passes)
+    for number in range(shard * passes, (shard + 1) * passes):
+        last = (number + 1) * step
+        yield f"{number * step:08x}", f"{last:08x}" if last < 2**32 else "g"
 
 
 def _comparisons() -> str:

@@ -6,10 +6,12 @@ import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import shard_of
@@ -25,9 +27,10 @@ FLUSH_CHARACTERS = 32_000_000
 """Text held in memory before it is written: bounds a worker's memory whatever the file's size."""
 RAW_CHARACTERS = 20_000
 """How much of an unreadable row is kept in quarantine."""
-_BATCH = 64
-_PAIR = pa.struct(list(STAGED))
 _NOTHING_FORGOTTEN = Tombstones()
+_BATCH = 256
+_BATCH_CHARACTERS = 4_000_000
+_REPEATING = ["source", "file", "intake_id", "licence", "fingerprint", "model_a", "model_b", "origin"]
 
 
 @dataclass(frozen=True, order=True)
@@ -63,12 +66,17 @@ class Staged:
 
 @dataclass(frozen=True)
 class _Row:
-    """An input row on its way: its number in the file, its hash, and its pairs in stored form with their place in it."""
+    """An input row on its way: its number in the file, its hash, and its pairs as rows of `STAGED`."""
 
     number: int
     given: InputRow
     hashed: str
-    pairs: tuple[tuple[int, dict[str, Any]], ...] = ()
+    pairs: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """Of its pairs' text."""
+        return sum(len(p["prompt_text"]) + len(p["response_a_text"]) + len(p["response_b_text"]) for p in self.pairs)
 
     def refused(self, reason: str, error: Exception) -> "_Row":
         """The row as one that cannot be used after all."""
@@ -96,13 +104,14 @@ def stage_intake(
     writer = _StagedFile(join(root, "_pending", "ingest", run_id, f"{intake.intake_id}.parquet"))
     accounts = _Accounts()
     fingerprint = intake.source.fingerprint()
+    remember = partial(remembering, source=intake.source.name, tombstones=tombstones)
     with writer:
-        for row in _storable(_oriented(intake)):
-            row = remembering(row, intake.source.name, tombstones)
-            accounts.count(row, intake)
-            about = _about(row, intake, fingerprint)
-            for index, pair in row.pairs:
-                writer.add(pair | about | {"shard": shard_of(pair["prompt_id"], shards), "pair": index})
+        for batch in _batches(map(remember, _oriented(intake, fingerprint, shards))):
+            rows, table = _storable(batch)
+            # Of rows that turned out to be unreadable only now, too, nothing forgotten may be kept.
+            for row in map(remember, rows):
+                accounts.count(row, intake)
+            writer.add(table, sum(row.characters for row in rows))
     quarantine = None
     if accounts.quarantined:
         table = pa.Table.from_pylist(accounts.quarantined, schema=TABLES["quarantine"].schema)
@@ -125,34 +134,55 @@ def stage_intake(
     )
 
 
-def _oriented(intake: Intake) -> Iterator[_Row]:
+def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
+    source, about = intake.source.name, _about(intake, fingerprint)
     for number, given in enumerate(_rows(intake)):
-        row = _Row(number, given, row_hash(given.identity))
+        hashed = row_hash(given.identity)
         pairs = given.outcome.pairs if isinstance(given.outcome, Pairs) else ()
         try:
-            stored = (orient(pair, intake.source.name) | {"row_id": given.row_id} for pair in pairs)
-            yield replace(row, pairs=tuple(enumerate(stored)))
+            stored = tuple(orient(pair, source) for pair in pairs)
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
-            yield row.refused("bad text", error)
-
-
-def _storable(rows: Iterator[_Row]) -> Iterator[_Row]:
-    """The rows, of which those that no table can hold are refused: one of them would lose the whole file."""
-    while batch := list(islice(rows, _BATCH)):
-        if _misfit(batch) is None:
-            yield from batch
+            yield _Row(number, given, hashed).refused("bad text", error)
             continue
-        for row in batch:
-            error = _misfit([row])
-            yield row if error is None else row.refused("bad value", error)
+        for index, pair in enumerate(stored):
+            pair |= about
+            pair["line"], pair["number"], pair["row_id"], pair["row_hash"] = given.line, number, given.row_id, hashed
+            pair["shard"], pair["pair"] = shard_of(pair["prompt_id"], shards), index
+        yield _Row(number, given, hashed, stored)
 
 
-def _misfit(rows: Iterable[_Row]) -> Exception | None:
+def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    batch: list[_Row] = []
+    characters = 0
+    for row in rows:
+        batch.append(row)
+        characters += row.characters
+        if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
+
+
+def _storable(rows: list[_Row]) -> tuple[list[_Row], pa.Table]:
+    """The rows and their pairs as a table; those that no table can hold are refused: one would lose the whole file."""
     try:
-        pa.array([pair for row in rows for _, pair in row.pairs], _PAIR)
+        return rows, _table(rows)
+    except (ValueError, TypeError, OverflowError):
+        kept = [row if (error := _misfit(row)) is None else row.refused("bad value", error) for row in rows]
+        return kept, _table(kept)
+
+
+def _misfit(row: _Row) -> Exception | None:
+    try:
+        _table([row])
     except (ValueError, TypeError, OverflowError) as error:
         return error
     return None
+
+
+def _table(rows: Iterable[_Row]) -> pa.Table:
+    return pa.Table.from_pylist([pair for row in rows for pair in row.pairs], schema=STAGED)
 
 
 def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
@@ -160,16 +190,18 @@ def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
 
     Places of pairs in a row and of facts about a pair stay what they were, since ids hash them.
     """
+    if tombstones == _NOTHING_FORGOTTEN:
+        return row
     if isinstance(row.given.outcome, Unreadable):
         if tombstones.has_source(source):
             return row.forgotten(FORGOTTEN)
         return row.forgotten(row.given.outcome.reason) if row.hashed in tombstones.rows else row
-    left = tuple((index, pair) for index, pair in row.pairs if pair["prompt_id"] not in tombstones.prompts)
+    left = tuple(pair for pair in row.pairs if pair["prompt_id"] not in tombstones.prompts)
     if tombstones.has_source(source) or len(left) < len(row.pairs) and not left:
         return row.forgotten(FORGOTTEN)
-    if not tombstones.annotators:
-        return replace(row, pairs=left)
-    return replace(row, pairs=tuple((index, _without(pair, tombstones)) for index, pair in left))
+    if tombstones.annotators:
+        left = tuple(_without(pair, tombstones) for pair in left)
+    return replace(row, pairs=left)
 
 
 def _without(pair: dict[str, Any], tombstones: Tombstones) -> dict[str, Any]:
@@ -181,14 +213,12 @@ def _without(pair: dict[str, Any], tombstones: Tombstones) -> dict[str, Any]:
     return pair | left | {"facts": sum(map(len, left.values())) + len(pair["materials"])}
 
 
-def _about(row: _Row, intake: Intake, fingerprint: str) -> dict[str, Any]:
+def _about(intake: Intake, fingerprint: str) -> dict[str, Any]:
+    """What is the same in every row of a file."""
     return {
         "intake_id": intake.intake_id,
         "source": intake.source.name,
         "file": intake.unit.file.name,
-        "line": row.given.line,
-        "number": row.number,
-        "row_hash": row.hashed,
         "licence": intake.source.licence,
         "fingerprint": fingerprint,
     }
@@ -251,14 +281,21 @@ class _StagedFile:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._waiting: list[dict[str, Any]] = []
+        self._waiting: list[pa.Table] = []
         self._characters = 0
         self._groups: dict[int, list[int]] = defaultdict(list)
         self._written = 0
 
     def __enter__(self) -> "_StagedFile":
         self._replacing = replacing(self._path)
-        self._writer = pq.ParquetWriter(self._replacing.__enter__(), STAGED, compression="zstd")
+        # Read once and deleted: quick to write counts, and no dictionary of texts that come once.
+        self._writer = pq.ParquetWriter(
+            self._replacing.__enter__(),
+            STAGED,
+            compression="lz4",
+            use_dictionary=_REPEATING,
+            write_statistics=["shard", "prompt_id"],
+        )
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
@@ -267,21 +304,24 @@ class _StagedFile:
         self._writer.close()
         self._replacing.__exit__(kind, error, trace)
 
-    def add(self, row: dict[str, Any]) -> None:
-        self._waiting.append(row)
-        self._characters += len(row["prompt_text"]) + len(row["response_a_text"]) + len(row["response_b_text"])
+    def add(self, pairs: pa.Table, characters: int) -> None:
+        if not pairs.num_rows:
+            return
+        self._waiting.append(pairs)
+        self._characters += characters
         if self._characters > FLUSH_CHARACTERS:
             self._flush()
 
     def _flush(self) -> None:
-        by_shard: dict[int, list[dict[str, Any]]] = defaultdict(list)
-        for row in self._waiting:
-            by_shard[row["shard"]].append(row)
-        for shard, rows in sorted(by_shard.items()):
-            self._writer.write_table(pa.Table.from_pylist(rows, schema=STAGED), row_group_size=len(rows))
+        if not self._waiting:
+            return
+        waiting = pa.concat_tables(self._waiting)
+        self._waiting, self._characters = [], 0
+        for shard in sorted(pc.unique(waiting["shard"]).to_pylist()):
+            rows = waiting.filter(pc.equal(waiting["shard"], shard))
+            self._writer.write_table(rows, row_group_size=rows.num_rows)
             self._groups[shard].append(self._written)
             self._written += 1
-        self._waiting, self._characters = [], 0
 
     def slices(self) -> tuple[Slice, ...]:
         return tuple(Slice(shard, self._path, tuple(groups)) for shard, groups in sorted(self._groups.items()))

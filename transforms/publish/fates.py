@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pyarrow as pa
 
 from prefcurate.transforms.publish.plan import plan_file
 from prefcurate.transforms.publish.work import Load, ShardTask, read_work, write_work
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import exists, join
 
 REASONS: dict[str, str] = {
@@ -148,7 +148,7 @@ def fates(facts: pa.Table) -> pa.Table:
     (consensus keeps its own probabilities beside it).
     A pair with p_chosen below one half keeps a label that consensus doubts.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("facts", facts)
         return connection.sql(_FATES).to_arrow_table().cast(FATES)
 
@@ -159,7 +159,7 @@ def judge_shard(task: ShardTask) -> Iterator[Load]:
         return
     judged = fates(_facts(task))
     write_work(fates_file(task.work, task.shard), [judged], FATES)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("judged", judged)
         loads = connection.sql(
             "SELECT split, sum(bytes)::BIGINT FROM judged WHERE reason IS NULL GROUP BY 1 "

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Iterator
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import current_id, name_current, open_release, release_folder, release_ids
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import exists, join, move
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
@@ -52,7 +52,7 @@ def _told(store: Store) -> Iterator[pa.Table]:
 
 def _of_shard(store: Store, shard: int, given: list[pa.Table]) -> Iterator[Part]:
     low, high = shard << 32, (shard + 1) << 32
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         for index, table in enumerate(given):
             connection.register(f"given_{index}", table)
         union = " UNION ALL ".join(f"SELECT prompt_id, split FROM given_{i}" for i in range(len(given)))  # noqa: S608

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-import duckdb
 import pyarrow as pa
 
 from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.fates import FATES, fates_file
 from prefcurate.transforms.publish.settle import duplicates_file
 from prefcurate.transforms.publish.work import FileTask, read_work
+from prefcurate.transforms.store.duck import connect
 
 WITHHELD = pa.schema(
     [
@@ -77,7 +77,7 @@ def settled(judged: pa.Table, duplicates: pa.Table, most: int | None) -> pa.Tabl
         duplicates: `DUPLICATES` among them (others are of no matter).
         most: how many pairs of one prompt may be published; None for all.
     """
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("judged", judged)
         connection.register("duplicates", duplicates.select(["comparison_id", "representative"]))
         found = connection.sql(_SETTLED, params={"most": 2**62 if most is None else most})

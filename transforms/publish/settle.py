@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-import duckdb
 import pyarrow as pa
 
 from prefcurate.transforms.publish.fates import fates_file
 from prefcurate.transforms.publish.work import FileTask, Load, Planned, read_work, write_work
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import join
 
 FILE_BYTES = 256 * 2**20
@@ -40,7 +40,7 @@ def settle(loads: Sequence[Load], planned: Planned, exports: Sequence[str]) -> I
 
 def duplicates(contenders: pa.Table) -> pa.Table:
     """The pairs that give way (`CONTENDERS` to `DUPLICATES`): of a cluster the one with most evidence, then smallest id, stays."""
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("contenders", contenders)
         return connection.sql(_DUPLICATES).to_arrow_table().cast(DUPLICATES)
 
@@ -67,7 +67,7 @@ def duplicates_file(work: str) -> str:
 
 def _contenders(work: str, shard: int) -> pa.Table:
     judged = read_work(fates_file(work, shard))
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("judged", judged)
         found = connection.sql(
             "SELECT pair_cluster, comparison_id, prompt_id, evidence FROM judged "

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.transforms.publish.releases import current_id, open_release, release_ids
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import FINGERPRINTS, Store, StoreError
 
@@ -86,7 +87,7 @@ def find_pairs(store: Store, beginning: str, most: int = 20) -> list[tuple[str, 
         StoreError: there is none.
     """
     wanted = beginning.strip().lower()
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("comparisons", store.dataset("comparisons"))
         found = connection.sql(
             "SELECT comparison_id, prompt_id FROM comparisons WHERE starts_with(comparison_id, $id) "

@@ -47,10 +47,15 @@ _REFUSALS = re.compile(
     re.IGNORECASE,
 )
 
+_NEEDED = ("not", "n't", "wont", "unable", "against", "leid", "désol", "siento", "抱歉", "对不起")
+"""One of these stands in whatever the pattern finds: looked for first, which is quicker."""
+
 
 def is_refusal(text: str) -> bool:
     """Whether a response begins as a refusal to answer."""
-    return _REFUSALS.search(text[:_BEGIN].replace("\u2019", "'").replace("\n\n", " ")) is not None
+    beginning = text[:_BEGIN].replace("\u2019", "'").replace("\n\n", " ")
+    folded = beginning.casefold()
+    return any(word in folded for word in _NEEDED) and _REFUSALS.search(beginning) is not None
 
 
 def response_flags(response_a: str, response_b: str, length_ratio: float) -> Iterator[Flag]:
@@ -59,9 +64,18 @@ def response_flags(response_a: str, response_b: str, length_ratio: float) -> Ite
     yield from _sides("refusal", is_refusal(response_a), is_refusal(response_b))
     if response_a == response_b:
         yield Flag("identical_responses", 1.0, json.dumps({"same": "text"}))
-    elif normalised(response_a) == normalised(response_b) != "":
+    elif _same_words(response_a, response_b):
         yield Flag("identical_responses", 1.0, json.dumps({"same": "words"}))
     yield from _length(len(response_a), len(response_b), length_ratio)
+
+
+def _same_words(a: str, b: str) -> bool:
+    # Nearly all differ at the beginning; the last character of a beginning may be cut off from its word.
+    one, other = normalised(a[:_BEGIN]), normalised(b[:_BEGIN])
+    sure = min(len(one), len(other)) - 1
+    if sure > 0 and one[:sure] != other[:sure]:
+        return False
+    return normalised(a) == normalised(b) != ""
 
 
 def _sides(flag: str, a: bool, b: bool) -> Iterator[Flag]:

@@ -5,7 +5,6 @@ has a few dozen of them (word 5-grams would leave one), Chinese and Thai need no
 texts eight characters are rare enough that unrelated texts share under three in a hundred.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,9 +15,19 @@ Hashes = NDArray[np.uint64]
 
 SHINGLE = 8
 """Characters of a shingle; a text shorter than that is one shingle."""
-_NOT_WORD = re.compile(r"[\W_]+")
 _BASE = 0x9E3779B97F4A7C15
 _STEPS = [(1, np.uint64(_BASE)), (2, np.uint64(pow(_BASE, 2, 1 << 64))), (4, np.uint64(pow(_BASE, 4, 1 << 64)))]
+
+
+class _WordCharacters(dict[int, int]):
+    """What `str.translate` asks: letters and digits stay, all else is a space. Far quicker than a pattern."""
+
+    def __missing__(self, character: int) -> int:
+        self[character] = character if chr(character).isalnum() else ord(" ")
+        return self[character]
+
+
+_WORD_CHARACTERS = _WordCharacters()
 
 
 @dataclass(frozen=True)
@@ -31,7 +40,7 @@ class ShingleSets:
 
 def normalised(text: str) -> str:
     """Case-folded words with one space between them: what the shingles are made of."""
-    return _NOT_WORD.sub(" ", text.casefold()).strip()
+    return " ".join(text.casefold().translate(_WORD_CHARACTERS).split())
 
 
 def shingle_sets(texts: Sequence[str]) -> ShingleSets:

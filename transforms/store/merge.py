@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import arrow_dataset
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
@@ -29,7 +29,7 @@ def merge_parts(store: Store, parts: Sequence[Part], committed_version: int | No
     has_committed = committed is not None and committed.count_rows() > 0
     if len(parts) == 1 and not parts[0].pending and not has_committed:
         return parts[0]
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         key = ", ".join(f'"{column}"' for column in table.key)
         order = ", ".join(f'"{column}"' for column in table.order)
         for index, part in enumerate(parts):

@@ -1,6 +1,5 @@
 """A pinned reading of a store: the same rows for every worker of a stage, and only those that the configuration names."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -8,6 +7,7 @@ import duckdb
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.duck import connect, reads
 from prefcurate.transforms.store.store import Store
 
 # Rows that came with the data take part when an active file says them, in the reading that the configuration describes.
@@ -36,8 +36,6 @@ _VIEWS = {
     "rubrics": f"SELECT * FROM all_rubrics WHERE {_OURS} AND {_NEWEST}",
     "criteria": f"SELECT * FROM all_criteria WHERE {_OURS} AND {_NEWEST}",
 }
-_PATTERN = re.compile(r"[*?\[{]")
-"""What DuckDB would take for a pattern of names in a path."""
 _NEEDS_OCCURRENCES = frozenset({"comparisons", "annotations", "ratings", "spans", "materials"})
 
 
@@ -78,7 +76,7 @@ class Snapshot:
 
         Every table is also there unfiltered as ``all_<table>``.
         """
-        connection = duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})
+        connection = connect()
         needed = set(tables)
         if needed & _NEEDS_OCCURRENCES:
             needed.add("occurrences")
@@ -95,8 +93,7 @@ class Snapshot:
     def _register(self, connection: duckdb.DuckDBPyConnection, table: str, shard: int | None) -> None:
         version = self.version(table)
         paths = [path for of, path in self.store.files(table, version) if shard is None or of == shard]
-        if paths and not any("://" in path or _PATTERN.search(path) for path in paths):
-            # DuckDB's own reader holds one row group; that of an Arrow dataset reads many ahead, all of a shard's text.
+        if paths and reads(paths):
             parts = connection.read_parquet(paths, hive_partitioning=False, union_by_name=True)
             empty = connection.from_arrow(TABLES[table].schema.remove_metadata().empty_table())
             # Parts of an older version lack the columns that came later.
@@ -111,20 +108,23 @@ class Snapshot:
     def table(self, name: str, shard: int | None = None, columns: Sequence[str] | None = None) -> pa.Table:
         """The active rows of a table (of one shard), in the table's order."""
         with self.connect([name], shard) as connection:
-            return _ordered(connection, name, columns).to_arrow_table()
+            return self._ordered(connection, name, shard, columns).to_arrow_table()
 
     def batches(
         self, name: str, shard: int | None = None, columns: Sequence[str] | None = None, rows: int = 2048
     ) -> Iterator[pa.RecordBatch]:
         """The same as `table`, in batches of at most ``rows``, so that a shard need not fit in memory."""
         with self.connect([name], shard) as connection:
-            yield from _ordered(connection, name, columns).to_arrow_reader(rows)
+            yield from self._ordered(connection, name, shard, columns).to_arrow_reader(rows)
 
-
-def _ordered(
-    connection: duckdb.DuckDBPyConnection, name: str, columns: Sequence[str] | None
-) -> duckdb.DuckDBPyRelation:
-    table = TABLES[name]
-    wanted = ", ".join(f'"{column}"' for column in (columns or table.schema.names))
-    order = ", ".join(f'"{column}"' for column in table.order)
-    return connection.sql(f"SELECT {wanted} FROM {name} ORDER BY {order}")
+    def _ordered(
+        self, connection: duckdb.DuckDBPyConnection, name: str, shard: int | None, columns: Sequence[str] | None
+    ) -> duckdb.DuckDBPyRelation:
+        table = TABLES[name]
+        wanted = ", ".join(f'"{column}"' for column in (columns or table.schema.names))
+        order = ", ".join(f'"{column}"' for column in table.order)
+        parts = [of for of, _ in self.store.files(name, self.version(name)) if of == shard]
+        if name == "comparisons" and len(parts) == 1:
+            # A part is in order, and a mark join keeps it: all the text of a shard need not be held to be sorted.
+            return connection.sql(f"SELECT {wanted} FROM {name}")
+        return connection.sql(f"SELECT {wanted} FROM {name} ORDER BY {order}")

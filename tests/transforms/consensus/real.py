@@ -1,5 +1,6 @@
 """Votes out of real files, through the readers, without a store; and planted flips, whose truth is known."""
 
+import hashlib
 from collections import Counter
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.rows import consensus_rows
-from prefcurate.transforms.consensus.shard import ShardVotes, vote_row
-from prefcurate.transforms.consensus.votes import VOTES, votes_of
+from prefcurate.transforms.consensus.shard import ShardVotes, vote_table
+from prefcurate.transforms.consensus.votes import votes_of
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.orient import orient
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
@@ -91,8 +92,8 @@ def decided(voters: list[dict], truth: dict[str, str], came: dict[str, str], gol
     ids = sorted(about, key=lambda c: (about[c]["prompt_id"], c))
     place = {c: i for i, c in enumerate(ids)}
     rows.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
-    votes = [vote_row(a | {"gold": a["family"] == "expert"}, place[a["comparison_id"]], a, seed) for a in rows]
-    table = pa.Table.from_pylist(votes, schema=VOTES)
+    pairs = [about[c] | {"comparison_id": c} for c in ids]
+    table = vote_table(_said(rows, place), pa.Table.from_pylist(pairs), seed)
     shard = ShardVotes(
         ids, [about[c]["prompt_id"] for c in ids], [came[c] for c in ids], table, [a["annotation_id"] for a in rows]
     )
@@ -100,6 +101,21 @@ def decided(voters: list[dict], truth: dict[str, str], came: dict[str, str], gol
     made = consensus_rows(shard, model, Rules(options.rules(), minimum, model.strata, False), {}).to_pylist()
     measured = {a["comparison_id"] for a in rows if a["family"] == "expert"}
     return model, [row for row in made if row["comparison_id"] not in measured]
+
+
+def _said(rows: list[dict], place: dict[str, int]) -> pa.Table:
+    said = [
+        row
+        | {
+            "pair": place[row["comparison_id"]],
+            "label": {"a": 1, "b": -1}.get(row["label"], 0),
+            "order": {"ab": 1, "ba": -1}.get(row["order_shown"], 0),
+            "judgement": int(hashlib.sha256(row["judgement"].encode()).hexdigest()[:15], 16),
+            "gold": row["family"] == "expert",
+        }
+        for row in rows
+    ]
+    return pa.Table.from_pylist(said)
 
 
 def figures(rows: list[dict], truth: dict[str, str]) -> dict[str, float]:

@@ -136,6 +136,7 @@ def test_memory_is_bounded_by_flushing(tmp_path, monkeypatch):
     options = source(tmp_path, "data", [pair(f"p{i}", "x" * 10, "y" * 10) for i in range(50)])
     whole = staged_rows(stage(tmp_path / "a", options))
     monkeypatch.setattr(staging, "FLUSH_CHARACTERS", 100)
+    monkeypatch.setattr(staging, "_BATCH_CHARACTERS", 100)
     staged = stage(tmp_path / "b", options)
     assert sum(len(piece.row_groups) for piece in staged.slices) > 8
     assert staged_rows(staged) == whole
