@@ -12,6 +12,7 @@ import duckdb
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.tombstones import FORGOTTEN, Tombstones
 
@@ -193,7 +194,7 @@ def has_prompt(store: Store, prompt: str) -> bool:
 
 def prompts_like(store: Store, beginning: str, most: int = 5) -> list[str]:
     """Some prompt ids that begin like one, or like its first letters."""
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("comparisons", store.dataset("comparisons"))
         query = (
             "SELECT DISTINCT prompt_id FROM comparisons WHERE starts_with(prompt_id, $beginning) "
@@ -208,7 +209,7 @@ def prompts_like(store: Store, beginning: str, most: int = 5) -> list[str]:
 
 
 def _distinct(store: Store, queries: Mapping[str, str]) -> list[str]:
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         for table in queries:
             connection.register(table, store.dataset(table))
         union = " UNION ".join(f"SELECT {query} FROM {table}" for table, query in queries.items())  # noqa: S608 of this module
@@ -224,7 +225,7 @@ def rows_of_prompts(
     """
     if not gone.prompts:
         return (), ()
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         _register_names(connection, gone)
         connection.register("occurrences", store.dataset("occurrences"))
         touched = connection.sql(_ROWS_OF_PROMPTS).to_arrow_table().to_pylist()
@@ -242,7 +243,7 @@ def rows_of_prompts(
 @contextmanager
 def shard_of_store(store: Store, shard: int, gone: Gone) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection that knows what goes of a shard: its tables as ``now_<table>``, and all names of `GOING` and `CHANGING`."""
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         for table in TABLES:
             connection.register(f"now_{table}", store.dataset(table, shard=shard))
         _register_names(connection, gone)

@@ -8,10 +8,10 @@ import re
 import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 
-import duckdb
 import pyarrow as pa
 
 from prefcurate.schemas.canonical import shard_of
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 
 PROBE = 200
@@ -29,7 +29,7 @@ def rows_that_mention(store: Store, prompts: Collection[str], annotators: Sequen
     """Hashes of the rows that some prompts or annotators came with, and of rows in quarantine that quote them."""
     if not prompts and not annotators:
         return frozenset()
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         for name, values in (("prompts", prompts), ("annotators", annotators)):
             connection.register(name, pa.table({"name": pa.array(sorted(values), pa.string())}))
         for table in ("occurrences", "annotations", "ratings", "spans", "quarantine"):
@@ -75,7 +75,7 @@ def unescaped(raw: str) -> str:
 
 def _probes(store: Store, prompt: str) -> Iterator[str]:
     shard = shard_of(prompt, store.shards)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("comparisons", store.dataset("comparisons", shard=shard))
         query = "SELECT any_value(prompt) FROM comparisons WHERE prompt_id = $prompt"
         for (messages,) in connection.sql(query, params={"prompt": prompt}).fetchall():

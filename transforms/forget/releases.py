@@ -31,6 +31,7 @@ from prefcurate.transforms.publish.seal import manifest_json, name_files, place,
 from prefcurate.transforms.publish.story import standing
 from prefcurate.transforms.publish.work import ReleaseFile
 from prefcurate.transforms.publish.write import write_files
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import exists, join, listed, names_in, remove, write_bytes
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.tombstones import Tombstones
@@ -67,7 +68,7 @@ def touched(store: Store, wanted: Tombstones, left: pa.Table | ds.Dataset) -> li
     """
     current = current_id(store.root)
     found = []
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         connection.register("comparisons", left)
         connection.execute("CREATE TEMP TABLE staying AS SELECT comparison_id FROM comparisons")
         for release_id in release_ids(store.root):

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from prefcurate.transforms.forget.going import GOING, Gone, conditions, named, rows_of_prompts, shard_of_store
 from prefcurate.transforms.forget.pending import far_pairs_asked, pending_annotators
+from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.tombstones import Tombstones
 
@@ -38,7 +39,7 @@ def survey(store: Store, wanted: Tombstones) -> Gone:
     gone = replace(gone, annotators=tuple(sorted({*gone.annotators, *waiting})))
     quarantined, less = rows_of_prompts(store, gone)
     gone = replace(gone, quarantined=quarantined, intakes_less=less)
-    with duckdb.connect(config={"threads": 1}) as connection:
+    with connect() as connection:
         for table in ("annotations", "calls", "rubrics", "criteria"):
             connection.register(table, store.dataset(table))
         asked = {pair for (pair,) in connection.sql(_ASKED_FAR).fetchall() if pair} | far_pairs_asked(store)
