@@ -31,5 +31,10 @@ def connect() -> duckdb.DuckDBPyConnection:
     overwrite one another's files. One thread, because every worker has its own, and so that rows keep their order.
     """
     spill = Path(tempfile.gettempdir()) / f"prefcurate-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-    settings = {"threads": 1, "memory_limit": MEMORY, "temp_directory": str(spill), "preserve_insertion_order": True}
+    settings: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 1,
+        "memory_limit": MEMORY,
+        "temp_directory": str(spill),
+        "preserve_insertion_order": True,
+    }
     return duckdb.connect(config=settings)
