@@ -5,7 +5,7 @@ import shutil
 import socket
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,15 +14,9 @@ import yaml
 from tests.e2e.line import contents
 from tests.faults import stores
 from tests.faults.judge import Judge
-from tests.faults.processes import Command
-from tests.faults.rounds import NAMES, START, Disturbed, Failed, Mode, planned
+from tests.faults.modes import LOCAL, Mode
+from tests.faults.rounds import NAMES, START, Disturbed, Failed, planned
 
-MODES = {
-    "local": (
-        Mode("one process", ("--direct_num_workers=1",)),
-        Mode("two processes", ("--direct_num_workers=2",), {"worker": Command.workers}),
-    ),
-}
 SLOW = ("ingest", "embed")
 """Loading a model takes half of a run: five stores in six start with these stages done."""
 VIEWS = ("consensus", "route", "publish", "report")
@@ -34,13 +28,13 @@ class Harness:
 
     Args:
         folder: where the stores lie; a store that came out right is removed.
-        runner: local or spark.
+        modes: how stores are run, one after the other.
         seed: decides what is killed when.
         tell: is given lines.
     """
 
     folder: Path
-    runner: str
+    modes: Sequence[Mode]
     seed: int
     tell: Callable[[str], None]
     seconds: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -54,7 +48,9 @@ class Harness:
 
     def run(self, rounds: int, kills: int) -> list[str]:
         """Kills so often, over as many stores as that takes; what was wrong, one a line."""
-        self.tell(f"seed {self.seed}: {rounds} rounds on {self.runner}, in {self.folder}")
+        named = " and ".join(mode.name for mode in self.modes)
+        self.tell(f"seed {self.seed}: {rounds} rounds ({named}), in {self.folder}")
+        self.calm()
         wrong: list[str] = []
         done, number, victims = 0, 0, Counter[str]()
         while done < rounds:
@@ -75,8 +71,7 @@ class Harness:
 
     def disturbed(self, number: int, kills: int, done: int = 0) -> tuple[Disturbed, list[str]]:
         """Runs one store through kills, looks at it, and removes it when all is well."""
-        modes = MODES[self.runner]
-        mode = modes[(self.seed + number) % len(modes)]
+        mode = self.modes[(self.seed + number) % len(self.modes)]
         fickle, whole = number % 4 == 0, number % 6 == 0
         seconds = self.calm(mode)
         stages = NAMES if whole else [name for name in NAMES if name not in SLOW]
@@ -135,9 +130,8 @@ class Harness:
         after = contents(store.store)
         return [f"{name} is no function of the facts" for name in before if before[name] != after.get(name)]
 
-    def calm(self, mode: Mode | None = None) -> dict[str, float]:
-        """The seconds of each stage in a mode; the first time, from an undisturbed run, which is kept to compare with."""
-        mode = mode or MODES[self.runner][0]
+    def calm(self, mode: Mode = LOCAL[0]) -> dict[str, float]:
+        """The seconds of each stage in a mode, from an undisturbed run; the first one is kept to compare with."""
         if mode.name in self.seconds:
             return self.seconds[mode.name]
         first = not self.seconds

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,6 +29,7 @@ class Marked:
     def environment(self) -> dict[str, str]:
         """For a process that is started."""
         more = {_MARK: self.mark, "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+        more["PYTHONFAULTHANDLER"] = "1"
         # Runners of tests are found from here, whatever the folder.
         return os.environ | more | {"PYTHONPATH": os.pathsep.join([_ROOT, os.environ.get("PYTHONPATH", "")])}
 
@@ -40,6 +42,13 @@ class Marked:
             return process.environ().get(_MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return False
+
+    def tell_where(self) -> None:
+        """Ends all; Python ones print the traceback of every thread before."""
+        for process in self.alive():
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGABRT)
+        time.sleep(1.0)
 
     def orphans(self, known: Sequence[int] = ()) -> list[str]:
         """What still lives a while after its command has ended; it is killed now."""
@@ -63,6 +72,15 @@ def describe(process: psutil.Process) -> str:
         return str(process.pid)
 
 
+def children(pid: int, named: str = "") -> list[psutil.Process]:
+    """The processes that another one started, oldest first; of these, whose command line holds a word."""
+    try:
+        found = [child for child in psutil.Process(pid).children() if named in " ".join(child.cmdline())]
+        return sorted(found, key=lambda child: (child.create_time(), child.pid))
+    except psutil.Error:
+        return []
+
+
 class Command:
     """`prefcurate run CONFIG …` as a process of its own group; what it prints goes to a file.
 
@@ -74,7 +92,7 @@ class Command:
 
     def __init__(self, log: Path, environment: Mapping[str, str], *arguments: str) -> None:
         self.started = time.monotonic()
-        self._log = log
+        self.log = log
         command = [str(Path(sys.executable).with_name("prefcurate")), *arguments]
         with log.open("w") as printed:
             self._process = subprocess.Popen(
@@ -99,12 +117,11 @@ class Command:
 
     def workers(self) -> list[psutil.Process]:
         """The worker processes of its job, which the fork server made, oldest first."""
-        try:
-            servers = [c for c in psutil.Process(self.pid).children() if "forkserver" in " ".join(c.cmdline())]
-            found = [worker for server in servers for worker in server.children()]
-            return sorted(found, key=lambda child: (child.create_time(), child.pid))
-        except psutil.Error:
-            return []
+        return [worker for server in children(self.pid, "forkserver") for worker in children(server.pid)]
+
+    def job_servers(self) -> list[psutil.Process]:
+        """Beam's job server, which it started."""
+        return children(self.pid, "SparkJobServerDriver")
 
     def kill(self) -> None:
         """The launcher alone: what it started goes on without it."""
@@ -118,7 +135,7 @@ class Command:
 
     def said(self) -> str:
         """The last words that it printed."""
-        lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1][:200] if lines else "(nothing)"
 
 

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from prefcurate.pipelines.curate import STAGES
 from tests.faults import stores
 from tests.faults.answers import Answers
 from tests.faults.judge import Judge
+from tests.faults.modes import Mode
 from tests.faults.processes import Command, Marked, polled
 
 NAMES = [stage.name for stage in STAGES]
@@ -30,19 +29,6 @@ START = "start"
 
 class Failed(Exception):  # noqa: N818 what the harness found
     """A store's rounds cannot go on."""
-
-
-@dataclass(frozen=True)
-class Mode:
-    """How the command is run: its flags, and which processes can be killed beside launcher, machine and judge."""
-
-    name: str
-    flags: tuple[str, ...]
-    processes: Mapping[str, Callable[[Command], list[psutil.Process]]] = field(default_factory=dict)
-
-    @property
-    def victims(self) -> tuple[str, ...]:
-        return "launcher", "machine", "judge", *self.processes
 
 
 @dataclass(frozen=True)
@@ -131,8 +117,8 @@ class Disturbed:
                 elif waiting and self._moment(command, waiting[0], seconds):
                     self._kill(command, waiting.pop(0))
                     command = self._start() if command.status is not None else command
-                elif not waiting and command.wait(HANGS) is None:
-                    raise Failed(f"hangs: {command.said()}")
+                elif not waiting:
+                    self._goes_on(command)
         except Failed as failed:
             self.wrong.append(str(failed))
             command.kill_all()
@@ -145,6 +131,19 @@ class Disturbed:
         log = self.folder / f"run-{self._runs:03d}.log"
         config = str(self.folder / "config.yaml")
         return Command(log, self._marked.environment, "run", config, *arguments, *self.mode.flags)
+
+    def _goes_on(self, command: Command) -> None:
+        """Waits for the command's end, or for the next stage's."""
+        done = self._ledger.done()
+        for _ in polled(HANGS):
+            if command.status is not None or self._ledger.done() != done:
+                return
+        raise Failed(self._hangs(command, "after the last kill"))
+
+    def _hangs(self, command: Command, when: str) -> str:
+        said = f"hangs {when}: {command.said()}; where every thread stood is in {command.log}"
+        self._marked.tell_where()
+        return said
 
     def _again(self, command: Command) -> None:
         self._unfinished += 1
@@ -164,7 +163,7 @@ class Disturbed:
             if before <= set(self._ledger.done()):
                 break
         else:
-            raise Failed(f"hangs before {kill.stage}: {command.said()}")
+            raise Failed(self._hangs(command, f"before {kill.stage}"))
         # A command that has just been started still needs its time before the stage.
         start = max(0.0, seconds[START] - (time.monotonic() - command.started))
         return command.wait(kill.share * (start + seconds[kill.stage])) is None

@@ -204,16 +204,25 @@ def move(source: str, target: str) -> None:
 
 
 def remove(uri: str) -> None:
-    """Removes a file or folder; fine when it is not there."""
+    """Removes a file or folder; fine when it is not there, also when somebody else removes it at the same time."""
     with reaching(uri):
         fs, path = filesystem(uri)
         if isinstance(fs, LocalFileSystem):
-            if fs.exists(path):
-                fs.rm(path, recursive=True)
+            if os.path.isdir(path):
+                shutil.rmtree(path, onerror=_unless_gone)
+            else:
+                _remove_each(fs, [path])
         else:
             _remove_each(fs, fs.find(path))
             if fs.isdir(path):  # there are no empty folders in an object store, and elsewhere there are
-                fs.rm(path, recursive=True)
+                with suppress(FileNotFoundError):
+                    fs.rm(path, recursive=True)
+
+
+def _unless_gone(function: object, path: object, raised: tuple[type[BaseException], BaseException, object]) -> None:
+    # Of two attempts at once each finds some of it gone.
+    if not isinstance(raised[1], FileNotFoundError):
+        raise raised[1]
 
 
 def remove_files(uris: Sequence[str]) -> None:

@@ -1,4 +1,6 @@
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -32,6 +34,20 @@ def test_written_read_listed_removed(root):
     assert [path.rpartition("/deep/")[2] for path in listed(join(root, "deep"), ".json")] == ["a.json", "er/b.json"]
     remove(join(root, "deep"))
     remove(join(root, "deep"))
+    assert not exists(join(root, "deep"))
+
+
+def test_two_attempts_remove_a_folder_at_once(root):
+    for number in range(100):
+        write_bytes(join(root, "deep", f"{number % 7}", f"{number}.json"), b"")
+    together = Barrier(2)
+
+    def removed(_: int) -> None:
+        together.wait()
+        remove(join(root, "deep"))
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(removed, range(2)))
     assert not exists(join(root, "deep"))
 
 
