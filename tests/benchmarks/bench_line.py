@@ -113,7 +113,7 @@ def measure(folder: Path, count: int, given: argparse.Namespace) -> dict[str, Me
         found[stage] = Measured(cost, run_bare(config, stage) if given.bare and stage in BARE else None)
         bare = found[stage].bare
         if bare is not None:
-            print(line(count, "  bare loop", bare) + f"  stage is at {bare.wall / cost.wall:.0%}", flush=True)
+            print(line(count, "  bare loop", bare) + f"  stage is at {_share(bare, cost)}", flush=True)
     if given.again:
         again(config, count, given)
     return found
@@ -154,6 +154,10 @@ def table(found: dict[int, dict[str, Measured]]) -> Iterator[str]:
         costs = [measured.stage for measured in each[-2:]]
         slopes = (_exponent(sizes[-2:], [c.wall for c in costs]), _exponent(sizes[-2:], [c.cpu for c in costs]))
         yield f"{stage:<11}{cells}{slopes[0]:>10}{slopes[1]:>8}"
+
+
+def _share(bare: Cost, cost: Cost) -> str:
+    return f"{bare.wall / cost.wall:.0%} by the clock, {bare.cpu / cost.cpu:.0%} by the processors"
 
 
 def _cells(size: int, measured: Measured) -> str:

@@ -46,30 +46,44 @@ class SketchFile:
 
 
 def save(sketch: Sketch, root: str, stage: str, shard: int) -> SketchFile:
-    """Writes a sketch under the hash of its bytes."""
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {field.name: getattr(sketch, field.name) for field in fields(Sketch)}
-    np.savez(buffer, **arrays)
-    content = buffer.getvalue()
-    name = f"{hashlib.sha256(content).hexdigest()}.npz"
-    path = join(root, "_pending", stage, "sketches", f"shard={shard}", name)
-    if not exists(path):
-        write_bytes(path, content)
-    return SketchFile(shard, path)
+    """Writes a sketch into a folder named by the hash of its content, a file for each array."""
+    contents = {field.name: _content(getattr(sketch, field.name)) for field in fields(Sketch)}
+    name = hashlib.sha256(b"".join(contents.values())).hexdigest()
+    folder = join(root, "_pending", stage, "sketches", f"shard={shard}", name)
+    for array, content in contents.items():
+        if not exists(join(folder, f"{array}.npy")):
+            write_bytes(join(folder, f"{array}.npy"), content)
+    return SketchFile(shard, folder)
 
 
 @lru_cache(maxsize=2)
 def load(path: str) -> Sketch:
-    """A sketch with all of it; two are kept, which is what comparing two shards needs."""
-    with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
-        return Sketch(**{field.name: arrays[field.name] for field in fields(Sketch)})
+    """A sketch, of which a local store reads no more than the rows that are asked for; two are kept, to be compared.
+
+    Every two shards may have rows to compare: read as a whole each time, the sketches would cost the square of the shards.
+    """
+    return Sketch(**{field.name: _array(path, field.name) for field in fields(Sketch)})
 
 
 def load_ids(path: str, which: str) -> Ids:
     """`prompt_ids` or `comparison_ids` of a sketch, without its signatures."""
-    with np.load(io.BytesIO(read_bytes(path)), allow_pickle=False) as arrays:
-        ids: Ids = arrays[which]
-        return ids
+    return _array(path, which)
+
+
+def _content(array: NDArray[Any]) -> bytes:
+    buffer = io.BytesIO()
+    np.save(buffer, array, allow_pickle=False)
+    return buffer.getvalue()
+
+
+def _array(folder: str, name: str) -> NDArray[Any]:
+    uri = join(folder, f"{name}.npy")
+    found: NDArray[Any]
+    if "://" in uri:
+        found = np.load(io.BytesIO(read_bytes(uri)), allow_pickle=False)
+    else:
+        found = np.load(uri, mmap_mode="r", allow_pickle=False)
+    return found
 
 
 def texts_of(ids: Ids) -> Iterator[str]:

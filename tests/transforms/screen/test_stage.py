@@ -167,7 +167,7 @@ def test_a_rerun_writes_the_same_bytes_and_leaves_no_sketches(planted, tmp_path)
     screen(store, "again", benchmarks=options, gold=GOLD)
     assert files(store) == before
     assert store.versions(WRITES) == versions
-    assert not list((tmp_path.parent / store.root).glob("_pending/screen/**/*.npz"))
+    assert not list((tmp_path.parent / store.root).glob("_pending/screen/**/*.npy"))
 
 
 def test_other_shards_give_the_same_rows(tmp_path):
