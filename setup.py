@@ -15,6 +15,7 @@ PACKAGES = [f"prefcurate.{p}" for room in ROOMS for p in (room, *(f"{room}.{s}" 
 # Ranges end where the next release may break us; what is imported in the rooms is named, even if something else brings it.
 CORE = [
     "apache-beam>=2.70,<3",
+    "grpcio>=1.60,<2",
     "pyarrow>=18,<27",
     "duckdb>=2,<3",
     "deltalake>=1.6.4,<2",
@@ -40,16 +41,14 @@ EXTRAS = {
     "s3": ["s3fs>=2025.3,<2028"],
     "hub": ["datasets>=4,<6", "huggingface-hub>=0.30,<3"],
 }
-# Spark itself, to run jobs on or to submit them with; Java comes from elsewhere. Large, and in no other extra.
-ENGINES = ["pyspark>=3.5,<3.6"]
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})
 # For those who run on Dataflow or keep stores at gs://: some seventy packages of Google's.
 EXTRAS["gcs"] = ["gcsfs>=2025.3,<2028"]
 EXTRAS["gcp"] = ["apache-beam[gcp]>=2.70,<3", *EXTRAS["gcs"]]
+# Spark itself, to run jobs on or to submit them with; Java comes from elsewhere.
+EXTRAS["engines"] = ["pyspark>=3.5,<3.6"]
 # Tests import the extras as well: `pip install -e '.[all,dev]'`.
-EXTRAS["engines"] = ENGINES
 EXTRAS["dev"] = [
-    *ENGINES,
     "ruff>=0.14,<1",
     "mypy>=1.18,<3",
     "types-PyYAML>=6,<7",
@@ -66,7 +65,10 @@ EXTRAS["dev"] = [
     "networkx>=3,<4",
     "kubernetes-validate>=1.31,<2",
     *EXTRAS["gcp"],
+    *EXTRAS["engines"],
     "moto[server]>=5.1,<6",
+    "aiohttp>=3.10,<4",
+    "yarl>=1.9,<2",
 ]
 
 setup(

@@ -60,7 +60,7 @@ ALONE = [
 ]
 """The steps that do the work, with what is fused with them: nothing that would keep them on one worker."""
 DESCRIPTIONS = {
-    "Examples", "FileTask", "Finished", "GroupUnit", "Intake", "Part", "ReleaseFile", "Remark", "ShardTask", "SketchFile",
+    "Examples", "FileTask", "Finished", "GroupUnit", "Intake", "Losses", "Part", "ReleaseFile", "Remark", "ShardTask", "SketchFile",
     "Slice", "Snapshot", "Staged", "Task", "Unit", "VotePart", "Work", "_Merged",
 }  # fmt: skip
 """What flows: where something lies. They are pickled, and small."""
@@ -106,7 +106,7 @@ def test_a_description_is_small(tmp_path):
     store = make_store(tmp_path, [pair("p", "a", "b")], shards=2)
     stage = BY_NAME["report"]
     unit = Unit(context(store, stage.name, stage.reads, stage.writes).pin(), 1)
-    coded = FastPrimitivesCoder().encode(GroupUnit(unit, Group("0" * 32, "f" * 32, "0" * 64), None))
+    coded = FastPrimitivesCoder().encode(GroupUnit(unit, Group("0" * 32, "f" * 32, "0" * 64, 128), None))
     assert len(coded) < 2000
 
 
