@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -e '.[$(EXTRAS)]' || $(BIN)/python -m pip install -q -e '.[$(EXTRAS)]'
 export OMP_NUM_THREADS ?= 1
 export TOKENIZERS_PARALLELISM ?= false
+# Where it is set every process compiles all libraries again: a run takes twice the CPU.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: run test test-engines test-faults check clean
 
