@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+import shlex
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,6 +20,8 @@ from prefcurate.transforms.store.store import Store
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
 PRD = DATA / "prd-vicuna80"
+PATIENCE = 900
+"""Seconds until a command that should take some tens of them counts as hanging; the machine may be busy with others."""
 _LFQA = {
     "prompt": "question",
     "response_a": "answer_a",
@@ -83,7 +87,11 @@ def start(*arguments: str) -> subprocess.Popen[str]:
 def prefcurate(*arguments: str, status: int = 0) -> str:
     """Runs the command to its end and gives what it printed."""
     process = start(*arguments)
-    printed, _ = process.communicate(timeout=300)
+    try:
+        printed, _ = process.communicate(timeout=PATIENCE)
+    except subprocess.TimeoutExpired as late:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise AssertionError(f"hangs: {shlex.join(arguments)}\n{process.communicate()[0]}") from late
     assert process.returncode == status, printed
     return printed
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from prefcurate.pipelines.query import query_store
+from prefcurate.transforms.store.store import Store
 from tests.e2e.line import DATA, SOURCES, config, prefcurate, start, tree
 from tests.transforms.forget.bytes import holders
 
@@ -30,9 +32,11 @@ def team(folder: Path) -> str:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory) -> Path:
-    """The folder of a finished run over two sources and the team's."""
+    """The folder of a finished run over a source and the team's."""
     folder = tmp_path_factory.mktemp("forget")
-    prefcurate("run", str(config(folder, [*SOURCES[1:], TEAM | {"path": team(folder)}])))
+    sources = [SOURCES[2], TEAM | {"path": team(folder)}]
+    head = {"name": "head", "kind": "reward_head", "members": 2, "min_labels": 10}
+    run(config(folder, sources, benchmarks=[], gold={"sources": ["lfqa"], "audit": 0.5}, annotators=[head]))
     return folder
 
 
@@ -42,8 +46,13 @@ def folder(made, tmp_path) -> Path:
     return tmp_path
 
 
+def run(path: Path) -> str:
+    """The line in one process, the quickest where there is little to do."""
+    return prefcurate("run", str(path), "--direct_num_workers=1")
+
+
 def query(root: Path, sql: str) -> list[dict]:
-    return json.loads(prefcurate("query", str(root), sql, "--format", "json"))
+    return query_store(Store.open(str(root)), sql).read_all().to_pylist()
 
 
 def test_the_next_run_is_one_without_the_source(folder):
@@ -53,7 +62,7 @@ def test_the_next_run_is_one_without_the_source(folder):
     assert "takes its place" in printed and "forgotten: " in printed and "is withdrawn" in printed
     assert holders(store, MARK, "anna") == []
     vectors = query(store, counted)
-    printed = prefcurate("run", str(path))
+    printed = run(path)
     assert "source 'team' was forgotten in this store" in printed
     assert "quarantined: 21 rows of team: forgotten" in printed
     assert holders(store, MARK, "anna") == []
@@ -63,21 +72,21 @@ def test_the_next_run_is_one_without_the_source(folder):
     assert (accounts["team"]["rows"], accounts["team"]["quarantined"]) == (21, 21)
     assert query(store, counted) == vectors, "no text is embedded twice"
     heads = "SELECT count(*) AS n FROM annotations WHERE annotator = 'reward_head:head'"
-    assert query(store, heads) == query(store, "SELECT count(*) AS n FROM comparisons")
+    assert query(store, heads) == query(store, "SELECT count(*) AS n FROM comparisons"), "fitted anew"
     before = tree(store)
-    assert prefcurate("run", str(path)).count("up to date") == 10
+    assert run(path).count("up to date") == 10
     assert tree(store) == before
 
 
 def test_what_is_not_there_is_named_and_nothing_goes_unasked(folder):
     store = folder / "store"
     before = tree(store)
-    assert "there is no source 'taem' in the store; nearest: team" in prefcurate(
-        "forget", str(store), "--source", "taem", status=2
-    )
-    assert "nearest: person:team/anna" in prefcurate("forget", str(store), "--annotator", "anna", status=2)
     prompt = query(store, "SELECT min(prompt_id) AS id FROM comparisons")[0]["id"]
-    assert f"did you mean {prompt}" in prefcurate("forget", str(store), "--prompt", prompt[:9], status=2)
+    names = ["--source", "taem", "--annotator", "anna", "--prompt", prompt[:9]]
+    told = prefcurate("forget", str(store), *names, status=2)
+    assert "there is no source 'taem' in the store; nearest: team" in told
+    assert "nearest: person:team/anna" in told
+    assert f"did you mean {prompt}" in told
     assert "name what is to be forgotten" in prefcurate("forget", str(store), status=2)
     prefcurate("forget", str(store), "--source", "team", status=1)  # nobody answers the question
     assert tree(store) == before

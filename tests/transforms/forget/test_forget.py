@@ -364,19 +364,18 @@ def stopped(store: Store, monkeypatch, place: object, name: str, after: int, mom
 
 
 @pytest.mark.parametrize(
-    ("step", "moment"),
-    [("rewrite", "after"), ("rewrite_pending", "after"), ("withdraw", "after"), ("mark_applied", "before")],
+    ("place", "step", "after", "moment"),
+    [
+        (Store, "commit", 1, "before"),
+        (Store, "commit", 5, "before"),
+        (forgetting, "withdraw", 0, "after"),
+        (forgetting, "mark_applied", 0, "before"),
+    ],
 )
-def test_stopped_at_any_step_the_next_command_finishes_it(store, monkeypatch, undisturbed, step, moment):
-    stopped(store, monkeypatch, forgetting, step, 0, moment)
+def test_stopped_anywhere_the_next_command_finishes_it(store, monkeypatch, undisturbed, place, step, after, moment):
+    stopped(store, monkeypatch, place, step, after, moment)
     assert (everything(store), current_id(store.root)) == undisturbed
     assert holders(store.root, MARK, "anna", "carl", "Shared 3?") == []
-
-
-@pytest.mark.parametrize("number", [1, 2, 4, 7])
-def test_stopped_between_two_commits_the_next_command_finishes_it(store, monkeypatch, undisturbed, number):
-    stopped(store, monkeypatch, Store, "commit", number, "before")
-    assert (everything(store), current_id(store.root)) == undisturbed
     accounts(store)
 
 
