@@ -74,6 +74,11 @@ class Step(beam.DoFn):
 class TwiceAtOnce(Step):
     """Two threads do the same, and the engine takes what the second gives; both must come to an end."""
 
+    def process(self, *arguments: Any, **named: Any) -> Iterable[Any]:
+        # Beam reads side inputs when they are iterated over, and in the thread of the bundle alone.
+        read = [_read(argument) for argument in arguments]
+        return super().process(*read, **{name: _read(argument) for name, argument in named.items()})
+
     def attempted(self, attempt: Callable[[], list[Any]]) -> list[Any]:
         given: list[list[Any] | BaseException] = [[], []]
         together = threading.Barrier(2)
@@ -96,6 +101,13 @@ class TwiceAtOnce(Step):
         taken = given[1]
         assert isinstance(taken, list)
         return taken
+
+
+def _read(argument: Any) -> Any:
+    if type(argument) is tuple:
+        return tuple(_read(value) for value in argument)
+    lazy = isinstance(argument, Iterable) and type(argument).__module__.startswith("apache_beam.")
+    return list(argument) if lazy else argument
 
 
 class Shuffled(Step):
