@@ -18,6 +18,7 @@ from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.forget.forget import finish, sweep_pending, work_waits
 from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.begun import begun
 from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.lease import Lease, clear_dead, new_run_id
 from prefcurate.transforms.store.losses import losses
@@ -147,7 +148,7 @@ def _pages_kept(context: StageContext) -> Iterator[None]:
         if error.pages:
             kept = join(context.store.root, "_runs", f"{context.run_id}-{context.stage}.txt")
             # The store itself may be what failed; the first error is the one to tell.
-            with suppress(OSError):
+            with suppress(OSError, SpokenError):
                 write_bytes(kept, error.pages.encode())
                 error.args = (f"{error} (all of it: {kept})",)
         raise
@@ -214,7 +215,8 @@ def active_fingerprints(config: Config, stages: Sequence[Stage]) -> tuple[str, .
 
 
 def up_to_date(context: StageContext) -> bool:
-    """Whether the last run of a stage had these settings, built on what stands now, left nothing to ask, and lost nothing since.
+    """Whether the last run of a stage had these settings, built on what stands now, left nothing to ask, and nothing
+    was lost or begun since: a run of other settings that died may have replaced what the stage writes.
 
     Raises:
         StoreError: a stage that it builds on has not run yet.
@@ -228,6 +230,7 @@ def up_to_date(context: StageContext) -> bool:
         (last.settings, last.inputs) == (context.settings, inputs)
         and not unfinished(last.detail)
         and not lost & {*context.writes, "stages"}
+        and not begun(context.store.root, context.stage)
     )
 
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import yaml
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.store.files import join, listed, read_bytes
 from prefcurate.transforms.store.store import Store
 
 DATA = Path(__file__).parents[2] / "examples" / "data"
@@ -103,14 +104,15 @@ def rows(store: Store, table: str) -> pa.Table:
     return found.take(pc.sort_indices(found, [(column, "ascending") for column in order]))
 
 
-def contents(root: Path, but: Sequence[str] = ()) -> dict[str, str]:
+def contents(root: Path | str, but: Sequence[str] = ()) -> dict[str, str]:
     """A hash of the rows of every table but the ledger, and of every file of the current release, queues and report."""
-    store = Store.open(str(root))
+    at = str(root)
+    store = Store.open(at)
     tables = {name: digest(rows(store, name)) for name in TABLES if name not in ("stages", *but)}
-    current = (root / "releases" / "current").read_text().strip()
-    folders = [root / "releases" / current, root / "queues", root / "report"]
-    files = [file for folder in folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    return tables | {str(file.relative_to(root)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    current = read_bytes(join(at, "releases", "current")).decode().strip()
+    folders = (join(at, "releases", current), join(at, "queues"), join(at, "report"))
+    files = [file for folder in folders for file in listed(folder)]
+    return tables | {file.removeprefix(at).lstrip("/"): hashlib.sha256(read_bytes(file)).hexdigest() for file in files}
 
 
 def digest(table: pa.Table) -> str:

@@ -10,7 +10,9 @@ from prefcurate.pipelines.config import Config, load_config
 from prefcurate.pipelines.curate import STAGES, curate
 from prefcurate.pipelines.progress import Progress
 from prefcurate.pipelines.query import query_store
+from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.store.store import Store, StoreError
+from tests.e2e.line import contents
 
 FIELDS = {"prompt": "q", "response_a": "x", "response_b": "y", "label": {"path": "vote", "values": {1: "a", 2: "b"}}}
 CHEAP = ["ingest", "embed", "screen", "describe", "rubrics", "annotate", "consensus", "route"]
@@ -104,3 +106,24 @@ def test_the_resolved_configuration_is_kept_without_secrets(configured, tmp_path
     run(configured(), ["ingest"])
     (written,) = (tmp_path / "store" / "_runs").iterdir()
     assert '"min_accuracy": 0.75' in written.read_text()
+
+
+def test_what_a_dead_run_of_other_settings_left_is_made_again(configured, tmp_path, monkeypatch):
+    """It died after its commit and before its ledger entry: the view holds its rows, and the ledger names the run before."""
+    told, alone = Progress(Console(file=io.StringIO())), ["--direct_num_workers=1"]
+    curate(configured(), told, flags=alone)
+    expected = contents(tmp_path / "store")
+    with monkeypatch.context() as patched:
+        patched.setattr(Store, "record", killed)
+        with pytest.raises(SpokenError, match="killed"):
+            curate(configured(consensus={"min_accuracy": 0.99}), told, ["consensus"], alone)
+    assert contents(tmp_path / "store") != expected
+    with pytest.raises(StoreError, match="stage route builds on consensus, which a run has begun and not ended"):
+        curate(configured(), told, ["route"], alone)
+    assert "consensus" in curate(configured(), told, flags=alone).ran
+    assert contents(tmp_path / "store") == expected
+    assert curate(configured(), told, flags=alone).ran == ()
+
+
+def killed(*about):
+    raise SpokenError("killed")

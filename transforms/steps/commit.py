@@ -11,6 +11,7 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.signs import clear_signs
+from prefcurate.transforms.store.begun import mark_ended
 from prefcurate.transforms.store.files import exists, join, remove
 from prefcurate.transforms.store.lease import still_holds
 from prefcurate.transforms.store.merge import merge_parts
@@ -109,8 +110,8 @@ def _commit(
     detail: dict[str, list[str]] = {}
     for finished in sorted((o for o in outputs if isinstance(o, Finished)), key=lambda f: (f.key, f.value)):
         detail.setdefault(finished.key, []).append(finished.value)
-    for table in context.writes:
-        context.store.commit(
+    versions = {
+        table: context.store.commit(
             table,
             [part for part in parts if part.table == table],
             base=snapshot.version(table),
@@ -124,11 +125,16 @@ def _commit(
                 "prefcurate.fingerprints": ",".join(context.fingerprints),
             },
         )
+        for table in context.writes
+    }
+    # A machine may have slept since the first look.
+    still_holds(context.store.root, snapshot.run_id)
     if before_ledger is not None:
         before_ledger(context, [output for output in outputs if not isinstance(output, _Merged)])
     entry = context.store.record(
-        context.stage, snapshot.run_id, context.settings, dict(snapshot.inputs), context.writes, detail
+        context.stage, snapshot.run_id, context.settings, dict(snapshot.inputs), versions, detail
     )
+    mark_ended(context.store.root, context.stage)
     # Everything finished is in the tables now.
     if not keep_unmerged:
         remove(join(context.store.root, "_pending", context.stage))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from prefcurate.transforms.store.begun import begun, mark_begun
 from prefcurate.transforms.store.lease import new_run_id, still_holds
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
@@ -50,7 +51,7 @@ class StageContext:
         """What the stage builds on, as it is now: states of other stages, files outside, what of ours takes part.
 
         Raises:
-            StoreError: a stage that it builds on has not run yet.
+            StoreError: a stage that it builds on has not run yet, or was begun and not ended.
         """
         found = {name: self._standing(name).state for name in self.after}
         if self.files is not None:
@@ -92,6 +93,7 @@ class StageContext:
         # Before the versions: whoever commits in between leaves the stage out of date, not wrongly up to date.
         inputs, run_id = self.inputs(), self.run_id or new_run_id()
         still_holds(self.store.root, run_id)
+        mark_begun(self.store.root, self.stage, run_id)
         return replace(self.pin(), run_id=run_id, inputs=tuple(sorted(inputs.items())))
 
     def _standing(self, name: str) -> LedgerEntry:
@@ -100,6 +102,11 @@ class StageContext:
         if entry is None:
             raise StoreError(
                 f"stage {self.stage} builds on {name}, which has not run with this configuration; "
+                f"run without --stages, or with --stages {name},{self.stage}"
+            )
+        if begun(self.store.root, name):
+            raise StoreError(
+                f"stage {self.stage} builds on {name}, which a run has begun and not ended: what it left may be of other settings; "
                 f"run without --stages, or with --stages {name},{self.stage}"
             )
         return entry

@@ -23,7 +23,7 @@ class Unit:
 
 @dataclass
 class Pin(beam.PTransform):
-    """The first step of a stage: fixes the versions of the tables for all of its workers."""
+    """The first step of a stage: marks it as begun and fixes the versions of the tables for all of its workers."""
 
     context: StageContext
 

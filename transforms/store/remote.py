@@ -18,12 +18,16 @@ from fsspec import AbstractFileSystem
 from prefcurate.schemas.errors import SpokenError
 
 T = TypeVar("T")
-TRIES = 5
+TRIES = 4
 """Of one request: refused (503, 429), reset or unanswered ones are made again, after waits that double (with chance)."""
-CONNECT_SECONDS, ANSWER_SECONDS = 10, 20
+CONNECT_SECONDS, ANSWER_SECONDS = 10, 10
 """How long a connection, and the next bytes of an answer, may take before the try counts as failed."""
 READ_TRIES = 4
-"""Of reading an answer's body, when it breaks in the middle."""
+"""Of reading an answer's body, when it breaks in the middle. These are around those of `TRIES`: a service that is silent is given
+up after their product, a little less than three minutes."""
+REST_SECONDS = 120
+"""A service that was given up because it is silent is not waited for again so long: whoever ends has a lease to give back
+and an error to keep there."""
 _KEYS = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ACCESS_KEY_ID")
 _REFUSED = re.compile(
     r"NoSuchBucket|bucket does not exist|AccessDenied|Forbidden|InvalidAccessKeyId|SignatureDoesNotMatch|locate credentials"
@@ -32,6 +36,9 @@ _DECORATION = re.compile(r"\x1b\[\d+m|↳")
 """Colours and arrows in deltalake's errors."""
 _OF_OBJECT_STORE = re.compile(r"Generic \w+ error|Error performing [A-Z]+ https?:")
 """How deltalake says that its object store did not answer."""
+_SILENT = re.compile(r"timed? ?out", re.I)
+_given_up: dict[str, tuple[float, str]] = {}
+"""Services that were silent for all tries: until when they rest, and what was said of them."""
 # Said by the file system of what is there or not: an answer, not a failure.
 _ANSWERS = (FileNotFoundError, FileExistsError, IsADirectoryError, NotADirectoryError, BadGzipFile)
 
@@ -74,7 +81,7 @@ def table_options(address: str) -> dict[str, str] | None:
         return None
     options = {
         "max_retries": str(TRIES),
-        "retry_timeout": "120s",
+        "retry_timeout": f"{TRIES * ANSWER_SECONDS}s",
         "connect_timeout": f"{CONNECT_SECONDS}s",
         "timeout": f"{ANSWER_SECONDS}s",
     }
@@ -91,17 +98,31 @@ def reaching(address: str) -> Iterator[None]:
     """Says in one line what a service at a remote address did not do; errors at local paths pass as they are.
 
     Raises:
-        Unreachable: instead of the many errors of the libraries.
+        Unreachable: instead of the many errors of the libraries; at once for a service that was given up a moment ago.
     """
+    until, said = _given_up.get(_service(address), (0.0, ""))
+    if time.monotonic() < until:
+        raise _unreachable(address, said)
     try:
         yield
     except Exception as error:
         if not scheme(address) or not failed_to_answer(error):
             raise
-        raise Unreachable(
-            f"{address}: {told(error)}. Every request was tried up to {TRIES} times. What was finished is kept: the same "
-            "command goes on from there"
-        ) from error
+        said = told(error)
+        if _SILENT.search(said):
+            _given_up[_service(address)] = time.monotonic() + REST_SECONDS, said
+        raise _unreachable(address, said) from error
+
+
+def _service(address: str) -> str:
+    return "/".join(address.split("/", 3)[:3]) if scheme(address) else ""
+
+
+def _unreachable(address: str, said: str) -> Unreachable:
+    return Unreachable(
+        f"{address}: {said}. Every request was tried up to {TRIES} times. What was finished is kept: the same command goes on "
+        "from there"
+    )
 
 
 def persistently(address: str, read: Callable[[], T]) -> T:

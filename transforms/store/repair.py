@@ -71,7 +71,7 @@ def repair(root: str, run_id: str, damage: Sequence[Damage]) -> Repaired:
     _mend(store, [one for one in found if one.table == "stages"], aside, run_id)
     lost = _lost(found, store.shards)
     if lost:
-        store.record(REPAIR, run_id, "", {"run": run_id}, ["stages"], remark(lost, store.shards))
+        store.record(REPAIR, run_id, "", {"run": run_id}, store.versions(["stages"]), remark(lost, store.shards))
     _set_aside(root, aside, [one.path for one in found if one.kind == "spare"])
     _mend(store, [one for one in found if one.table != "stages"], aside, run_id)
     parts = [one for one in found if one.kind == "part"]

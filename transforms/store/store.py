@@ -228,22 +228,23 @@ class Store:
             parts: parts in their final place. Those that the table already has are not added again.
             base: the version that the work was based on.
             replace: whether all other parts are removed (views), or stay (facts).
-            transaction: names the stage and run: a commit that an engine retries is a no-op.
+            transaction: names the stage and run: a commit that an engine retries is a no-op, and gives the version that it made.
             metadata: kept in the commit: run, stage, inputs' versions, fingerprints.
 
         Raises:
             CommitConflict: somebody else committed after ``base``.
         """
         newest = self.delta(table)
-        if newest.transaction_version(transaction) is not None:
-            return newest.version()
+        made = newest.transaction_version(transaction)
+        if made is not None:
+            return made
         actions = self._actions(table, parts, base, replace)
         if not actions:
             if replace and newest.version() != base:
                 raise self._conflict(table, base)
             return base
         properties = CommitProperties(
-            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
+            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, base + 1)]
         )
         self._write(table, base, actions, transaction, properties)
         # The object that wrote still says the version that it was opened at.
@@ -351,23 +352,37 @@ class Store:
         run_id: str,
         settings: str,
         inputs: Mapping[str, str],
-        outputs: Sequence[str],
+        versions: Mapping[str, int],
         detail: Mapping[str, Any],
     ) -> LedgerEntry:
         """Writes the ledger entry that makes a stage's run count as finished.
 
         The entry's ``state`` moves only when the stage's tables or its detail did, so that later stages need not run again
         after a run that changed nothing.
+
+        Args:
+            stage: the stage.
+            run_id: the run.
+            settings: fingerprint of the stage's part of the configuration.
+            inputs: the states that the stage built on.
+            versions: of each table that the stage writes: what its commit gave.
+            detail: what the stage wants remembered.
+
+        Raises:
+            CommitConflict: another run has replaced one of the stage's views since.
         """
         base = self.delta("stages").version()
-        versions = self.versions(outputs)
+        newest = self.versions(versions)
+        for table, version in versions.items():
+            if TABLES[table].role == "view" and newest[table] != version:
+                raise self._conflict(table, version)
         told = json.dumps(dict(detail), sort_keys=True)
         ledger = self.ledger()
         before = next((e for e in reversed(ledger) if e.stage == stage), None)
-        same = before is not None and before.versions == versions and before.detail == json.loads(told)
+        same = before is not None and before.versions == dict(versions) and before.detail == json.loads(told)
         if before is not None and same and (before.settings, before.inputs) == (settings, dict(inputs)):
             return before
-        moved = json.dumps([before.state if before else "", settings, versions, told], sort_keys=True)
+        moved = json.dumps([before.state if before else "", settings, dict(versions), told], sort_keys=True)
         state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
         sequence = 1 + max((e.sequence for e in ledger), default=0)
         row = {
@@ -378,7 +393,7 @@ class Store:
             "settings": settings,
             "inputs": json.dumps(dict(inputs), sort_keys=True),
             "state": state,
-            "versions": json.dumps(versions, sort_keys=True),
+            "versions": json.dumps(dict(versions), sort_keys=True),
             "detail": told,
         }
         part = write_part(self.root, "stages", 0, [pa.Table.from_pylist([row], schema=TABLES["stages"].schema)])
@@ -391,4 +406,4 @@ class Store:
             transaction=f"{run_id}/{stage}/ledger",
             metadata={"stage": stage},
         )
-        return LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, versions, dict(detail))
+        return LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, dict(versions), dict(detail))

@@ -126,7 +126,7 @@ def complete(tmp_path: Path) -> Store:
             }
         ],
     )
-    store.record("rubrics", "run", "settings", {}, (), {"rubrics": ["r"]})
+    store.record("rubrics", "run", "settings", {}, {}, {"rubrics": ["r"]})
     put(store, "routes", [{**flip, "queue": "person", "price_usd": 0.5}, {**keep, "queue": "nobody"}])
     publish(store)
     return store

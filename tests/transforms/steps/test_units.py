@@ -26,9 +26,9 @@ def test_a_pin_finds_the_active_files_of_its_sources_and_the_newest_rubrics(tmp_
         ("2", "other sources", ["b"]),
         ("3", "sources", ["a", "c"]),
     ):
-        store.record("ingest", run, settings, {}, ["intakes"], {"intakes": intakes})
+        store.record("ingest", run, settings, {}, store.versions(["intakes"]), {"intakes": intakes})
     for run, rubrics in (("4", ["r"]), ("5", ["s"])):
-        store.record("rubrics", run, "any", {}, ["rubrics"], {"rubrics": rubrics})
+        store.record("rubrics", run, "any", {}, store.versions(["rubrics"]), {"rubrics": rubrics})
     assert context(store).pin().intakes == ("a", "c")
     assert context(store).pin().rubrics == ("s",)
     assert context(store, ingest_settings="other sources").pin().intakes == ("b",)
@@ -47,11 +47,11 @@ def test_a_run_begins_with_what_stands_when_it_begins(tmp_path):
     outside.write_text("monday")
     with pytest.raises(StoreError, match="stage toy builds on ingest, which has not run with this configuration; .*"):
         kept.begin()
-    store.record("ingest", "1", "sources", {}, ["intakes"], {"intakes": ["a"]})
+    store.record("ingest", "1", "sources", {}, store.versions(["intakes"]), {"intakes": ["a"]})
     monday = kept.begin()
     outside.write_text("tuesday")
-    store.record("ingest", "2", "other sources", {}, ["intakes"], {"intakes": ["x"]})
-    store.record("ingest", "3", "sources", {}, ["intakes"], {"intakes": ["a", "b"]})
+    store.record("ingest", "2", "other sources", {}, store.versions(["intakes"]), {"intakes": ["x"]})
+    store.record("ingest", "3", "sources", {}, store.versions(["intakes"]), {"intakes": ["a", "b"]})
     tuesday = kept.begin()
     assert (monday.intakes, tuesday.intakes) == (("a",), ("a", "b"))
     assert monday.run_id and tuesday.run_id and monday.run_id != tuesday.run_id

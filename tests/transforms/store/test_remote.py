@@ -34,7 +34,9 @@ def line(tmp_path_factory):
 def proxy(line):
     line.choose, line.slow_seconds = good, 0.3
     line.seen.clear()
+    remote._given_up.clear()
     yield line
+    remote._given_up.clear()
     line.choose = good
 
 
@@ -148,6 +150,13 @@ def test_a_store_that_does_not_answer_is_given_up(proxy, impatient, monkeypatch,
     with pytest.raises(Unreachable, match="[Tt]ime"):
         read_bytes(f"s3://{BUCKET}/{request.node.name}")
     assert time.monotonic() - began < 15, "four waits of a second, and not of twenty"
+    waited = proxy.seen["requests"]
+    with pytest.raises(Unreachable, match="[Tt]ime"):
+        Store.open(f"s3://{BUCKET}/another")
+    assert proxy.seen["requests"] == waited, "who ends does not wait for it again and again"
+    monkeypatch.setattr(remote, "_given_up", {})
+    proxy.choose = good
+    assert not exists(f"s3://{BUCKET}/{request.node.name}")
 
 
 def test_what_is_not_there_is_not_a_failure(proxy, request):

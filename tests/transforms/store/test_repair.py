@@ -144,7 +144,7 @@ def test_a_damaged_log_is_made_again_from_the_parts(tmp_path, how):
 def test_commits_that_vanished_are_noticed(tmp_path):
     store = new_store(tmp_path)
     commit(store, [fact_part(store, ("a1", "x"))], "one")
-    store.record("describe", "run", "s", {}, [FACT], {})
+    store.record("describe", "run", "s", {}, store.versions([FACT]), {})
     max(Path(store.address(FACT), "_delta_log").glob("*.json")).unlink()
     assert [(found.table, found.kind) for found in find_damage(store.root)] == [(FACT, "log")]
     repair(store.root, "mend", find_damage(store.root))

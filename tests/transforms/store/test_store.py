@@ -145,7 +145,7 @@ def test_a_transaction_that_is_retried_does_nothing(tmp_path):
     assert commit(store, [part], "one", base=0) == 1
     assert commit(store, [fact_part(store, ("q", "y"))], "one", base=0) == 1
     commit(store, [fact_part(store, ("r", "z"))], "two")
-    assert commit(store, [part], "one", base=0) == 2
+    assert commit(store, [part], "one", base=0) == 1, "the version that it made"
     assert held(store) == ["x", "z"]
 
 
@@ -156,7 +156,7 @@ def test_commit_metadata_is_kept(tmp_path):
 
 
 def record(store, run, stage="embed", settings="s", inputs=(), outputs=(FACT,), **detail):
-    return store.record(stage, run, settings, dict(inputs), outputs, detail)
+    return store.record(stage, run, settings, dict(inputs), store.versions(outputs), detail)
 
 
 def test_the_ledger_tells_every_run_oldest_first(tmp_path):
@@ -197,3 +197,20 @@ def test_going_back_is_a_change_too(tmp_path):
 def test_states_are_the_same_in_equal_stores(tmp_path):
     one, two = (new_store(tmp_path / name) for name in ("one", "two"))
     assert record(one, "r1", done=["a"]).state == record(two, "other run", done=["a"]).state
+
+
+def test_a_run_whose_view_was_replaced_meanwhile_does_not_count_as_finished(tmp_path):
+    """As when a machine sleeps between its commit and its ledger entry, and another run takes over."""
+    store = new_store(tmp_path)
+    mine = commit(store, [view_part(store, "mine")], "one", table=VIEW)
+    commit(store, [view_part(store, "another's")], "two", table=VIEW)
+    with pytest.raises(CommitConflict, match=f"another run changed the table {VIEW} .* after version {mine}"):
+        store.record("screen", "one", "s", {}, {VIEW: mine}, {})
+    assert store.ledger() == []
+
+
+def test_an_entry_names_the_versions_that_its_run_made(tmp_path):
+    store = new_store(tmp_path)
+    mine = commit(store, [fact_part(store, ("p", "x"))], "one")
+    commit(store, [fact_part(store, ("q", "y"))], "two")
+    assert store.record("embed", "one", "s", {}, {FACT: mine}, {}).versions == {FACT: mine}
