@@ -17,11 +17,13 @@ run: $(VENV)/.ready
 test: $(VENV)/.ready-dev check
 	$(BIN)/pytest -n 2 --dist loadfile -m "not engines" tests
 
-# The quick start on a Spark cluster and a small line on Flink: Maven builds Beam's job servers into build/engines at first.
+# A small line on a Spark cluster and on Flink, and the quick start on Spark, against local runs; Maven builds Beam's job servers into
+# build/engines at first. ENGINES='engines and not quickstart' leaves out the quick start, as CI does.
+ENGINES ?= engines
 test-engines: $(VENV)/.ready-dev
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
 	  { echo "make test-engines needs Java 17 and Maven in PATH (Debian: openjdk-17-jre-headless, maven)"; exit 1; }
-	$(BIN)/pytest -m engines -rs tests/engines
+	$(BIN)/pytest -n 2 --dist loadgroup -m "$(ENGINES)" -rs --durations=0 tests/engines
 
 # Kills whatever can be killed, so often; the seed is printed, and gives the same rounds again.
 ROUNDS ?= 100

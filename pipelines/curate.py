@@ -121,8 +121,11 @@ def _write_out(
     (stage,) = stages
     store.create()
     with engine:
-        engine.launch(stage.name, stage.transform(config, stage_context(config, stage, store, new_run_id())))
+        # It names no run: each time that it is started is one.
+        engine.launch(stage.name, stage.transform(config, stage_context(config, stage, store)))
     progress.say(f"the job of stage {stage.name} is written to {engine.written_to}; nothing has run yet")
+    if engine.start_with:
+        progress.say(f"start it, as often as there is something new, with: {engine.start_with}")
     return Outcome((), ())
 
 

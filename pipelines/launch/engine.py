@@ -28,6 +28,7 @@ class Engine:
         options: Beam's, the runner's defaults among them.
         words: where it runs, for a person.
         written_to: the address that jobs are written to instead of being run; empty when they are run.
+        start_with: the command that starts a job that was written; empty where that is no one command.
 
     Raises:
         FlagError: the runner or a flag is unknown, mistyped, missing or known to corrupt data; nothing ran.
@@ -41,6 +42,7 @@ class Engine:
         self.options = self._said.with_defaults(self._defaults)
         self.words = self._runner.words(self.options)
         self.written_to = self._runner.written_to(self.options)
+        self.start_with = self._runner.start_with(self.options) if self.written_to else ""
 
     def __enter__(self) -> "Engine":
         self._around = self._runner.around(self.options)

@@ -26,6 +26,7 @@ class Runner:
         around: what must live while the stages' jobs run.
         of_stage: further defaults, of one stage's job.
         written_to: the address that a job is written to instead of being run; somebody else starts it. Empty when it is run.
+        start_with: the command that starts a job that was written; empty where that is no one command.
         made: the runner itself, where it is not Beam's own of that name.
     """
 
@@ -35,4 +36,5 @@ class Runner:
     around: Callable[[PipelineOptions], AbstractContextManager[None]] = lambda options: nullcontext()
     of_stage: Callable[[str], Mapping[str, Setting]] = lambda stage: {}
     written_to: Callable[[PipelineOptions], str] = lambda options: ""
+    start_with: Callable[[PipelineOptions], str] = lambda options: ""
     made: Callable[[PipelineOptions], PipelineRunner | None] = lambda options: None

@@ -6,6 +6,7 @@ Both are reached through a job server of Beam's, a Java process that lives as lo
 import re
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from functools import partial
@@ -25,6 +26,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
 from apache_beam.runners.portability.job_server import JavaJarJobServer
 from apache_beam.runners.portability.spark_runner import SparkJarJobServer
+from grpc import RpcError
 
 from prefcurate.pipelines.launch.flags import FlagError, Said, Setting
 from prefcurate.pipelines.launch.runner import Runner
@@ -49,6 +51,9 @@ def _spark_defaults(said: Said) -> Mapping[str, Setting]:
     master = str(said.options["spark_master_url"]) if "spark_master_url" in said.names else "local[*]"
     jar = _jar(said, "spark_job_server_jar")
     staged = [] if jar is None else _beside_spark(jar)
+    if staged and said.options["output_executable_path"]:
+        # What is written holds its server's jar already.
+        staged = [str(jar)]
     return {
         "spark_master_url": master,
         **_workers(said, one_machine=master.startswith("local") or _loopback(master)),
@@ -72,7 +77,13 @@ def _flink_defaults(said: Said) -> Mapping[str, Setting]:
 def _workers(said: Said, one_machine: bool) -> Mapping[str, Setting]:
     """Where Python runs: in this process where everything is on this machine, else in a pool on every machine of the cluster,
     or in a container where an image is named."""
-    if one_machine:
+    if said.options["output_executable_path"]:
+        if said.options["environment_type"] == "LOOPBACK":
+            raise FlagError(
+                "--environment_type=LOOPBACK: this process is gone when a jar is run; leave the flag out for a worker pool at "
+                f"{POOL} of each machine, or name an image with --sdk_container_image"
+            )
+    elif one_machine:
         return {"environment_type": "LOOPBACK"}
     image = said.options.get("sdk_container_image")
     if image:
@@ -153,10 +164,20 @@ def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: Pi
             f"Beam's job server does not start: {error}; where Beam's own cannot be downloaded, build one with "
             "`make test-engines` and name it with --spark_job_server_jar or --flink_job_server_jar"
         ) from error
+    told, threading.excepthook = threading.excepthook, _without_endings
     try:
         yield
     finally:
         running.stop()
+        threading.excepthook = told
+
+
+def _without_endings(raised: threading.ExceptHookArgs) -> None:
+    """Python's word on a thread that an exception ended, but of channels that an engine closed: Beam's threads take that for an
+    error, and it stands in pages at the end of every job."""
+    closed = isinstance(raised.exc_value, RpcError) and "StatusCode.CANCELLED" in str(raised.exc_value)
+    if not closed:
+        threading.__excepthook__(raised)
 
 
 def _spark_words(options: PipelineOptions) -> str:
@@ -177,5 +198,31 @@ def _where(options: PipelineOptions) -> str:
     return told.get(str(portable.environment_type), f"environment {portable.environment_type}")
 
 
-SPARK = Runner("SparkRunner", _spark_defaults, _spark_words, partial(_job_server, SparkJarJobServer))
-FLINK = Runner("FlinkRunner", _flink_defaults, _flink_words, partial(_job_server, FlinkJarJobServer))
+def _written_to(options: PipelineOptions) -> str:
+    return options.view_as(PortableOptions).output_executable_path or ""
+
+
+def _submit(options: PipelineOptions) -> str:
+    return f"spark-submit --master {options.view_as(SparkRunnerOptions).spark_master_url} {_written_to(options)}"
+
+
+def _flink_run(options: PipelineOptions) -> str:
+    return f"flink run {_written_to(options)}"
+
+
+SPARK = Runner(
+    "SparkRunner",
+    _spark_defaults,
+    _spark_words,
+    partial(_job_server, SparkJarJobServer),
+    written_to=_written_to,
+    start_with=_submit,
+)
+FLINK = Runner(
+    "FlinkRunner",
+    _flink_defaults,
+    _flink_words,
+    partial(_job_server, FlinkJarJobServer),
+    written_to=_written_to,
+    start_with=_flink_run,
+)

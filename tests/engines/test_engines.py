@@ -1,29 +1,46 @@
-"""The same command on Spark and on Flink gives the bytes of the local run, and leaves no process behind."""
+"""The same command on Spark and on Flink gives the bytes of the local run, through failures too, and leaves no process behind."""
 
+import json
 import os
+import shutil
 import signal
 import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pyspark
 import pytest
-import yaml
 
-from tests.e2e.line import SOURCES, config, contents, start
+from prefcurate.transforms.store.store import Store
+from tests.e2e.line import SOURCES, config, contents, digest, rows, start
+from tests.engines.cluster import Cluster, free_ports, standalone
 from tests.engines.jars import job_server
 
-QUICKSTART = Path(__file__).parents[2] / "examples" / "quickstart.yaml"
-_WITHIN = 1500
-pytestmark = pytest.mark.engines
+ROOT = Path(__file__).parents[2]
+QUICKSTART = ROOT / "examples" / "quickstart.yaml"
+TASTE = "--limit=40"
+"""Of each file: every stage has something to do, and the model that embeds has little."""
+_WITHIN = float(os.environ.get("ENGINES_WITHIN", 1500))
+"""Seconds for one run; engines are known to hang."""
+# Those of one group share a cluster; the groups run side by side.
+pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("spark")]
 
 
-def run(*arguments: str, status: int = 0) -> str:
-    process = start("run", *arguments)
+def run(*arguments: str, status: int | None = 0) -> str:
+    return ended(start("run", *arguments), status)
+
+
+def ended(process: subprocess.Popen[str], status: int | None = 0) -> str:
+    """What a command printed, which must leave no process behind."""
     try:
         printed, _ = process.communicate(timeout=_WITHIN)
     finally:
         if process.poll() is None:
             os.killpg(process.pid, signal.SIGKILL)
-    assert process.returncode == status, printed
+    assert status is None or process.returncode == status, printed
     assert not group(process.pid), "processes are left behind"
     return printed
 
@@ -34,37 +51,157 @@ def group(leader: int) -> list[int]:
     return [int(line.split()[0]) for line in found.splitlines() if "Z" not in line.split()[1]]
 
 
-def test_the_quick_start_on_a_spark_cluster(tmp_path):
-    from tests.engines.cluster import standalone
+@pytest.fixture(scope="module")
+def local(tmp_path_factory) -> dict[str, str]:
+    """The small line's store as the local runner makes it."""
+    path = config(tmp_path_factory.mktemp("local"), SOURCES[:2])
+    run(str(path), TASTE)
+    return contents(path.parent / "store")
 
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    """A master with two workers; nothing of them is left at the end."""
+    job_server("spark")
+    with standalone(tmp_path_factory.mktemp("cluster")) as running:
+        yield running
+    assert not any(group(worker.pid) for worker in running.workers)
+
+
+@pytest.fixture(scope="module")
+def spark(cluster) -> tuple[str, ...]:
+    """The flags that lead there."""
     jar = job_server("spark")
-    settings = yaml.safe_load(QUICKSTART.read_text(encoding="utf-8"))
-    # The model's vectors of beginnings: the whole texts take minutes on one core.
-    settings["embed"]["max_tokens"] = 32
-    folders = tmp_path / "local", tmp_path / "spark"
-    paths = []
-    for folder in folders:
-        folder.mkdir()
-        (folder / "data").symlink_to(QUICKSTART.parent / "data")
-        paths.append(folder / "config.yaml")
-        paths[-1].write_text(yaml.safe_dump(settings | {"store": "store"}), encoding="utf-8")
-    run(str(paths[0]))
-    with standalone(tmp_path / "cluster") as cluster:
-        printed = run(
-            str(paths[1]),
-            "--runner=SparkRunner",
-            f"--spark_master_url={cluster.url}",
-            f"--spark_job_server_jar={jar}",
-        )
-        processes = [worker.pid for worker in cluster.workers]
-    assert f"on Spark at {cluster.url}" in printed
-    assert contents(folders[1] / "store") == contents(folders[0] / "store")
-    assert not any(group(process) for process in processes)
+    return "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}"
 
 
-def test_a_small_line_on_flink(tmp_path):
+def test_a_small_line_on_a_spark_cluster(tmp_path, local, spark):
+    path = config(tmp_path, SOURCES[:2])
+    printed = run(str(path), TASTE, *spark)
+    assert "on Spark at spark://127.0.0.1:" in printed
+    assert "Traceback" not in printed
+    assert contents(tmp_path / "store") == local
+
+
+@pytest.mark.xdist_group("flink")
+def test_a_small_line_on_flink(tmp_path, local):
     jar = job_server("flink")
-    paths = [config(tmp_path / name, SOURCES[:2]) for name in ("local", "flink")]
-    run(str(paths[0]))
-    run(str(paths[1]), "--runner=FlinkRunner", f"--flink_job_server_jar={jar}")
-    assert contents(tmp_path / "flink" / "store") == contents(tmp_path / "local" / "store")
+    path = config(tmp_path, SOURCES[:2])
+    printed = run(str(path), TASTE, "--runner=FlinkRunner", f"--flink_job_server_jar={jar}")
+    assert "on Flink at [local]" in printed
+    assert contents(tmp_path / "store") == local
+
+
+def test_an_error_of_ours_is_one_message_on_spark(spark):
+    command = [sys.executable, "-m", "tests.pipelines.launched", "tell", "raise", *spark]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_WITHIN)
+    assert done.returncode == 1, done.stderr
+    assert done.stderr.strip() == "prefcurate: source 'a' is wrong:\nits second line says how"
+
+
+def executors(leader: int) -> list[int]:
+    """Spark's processes that do a job's work, below a worker."""
+    found = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout
+    return [
+        int(line.split()[0])
+        for line in found.splitlines()
+        if int(line.split()[1]) == leader and "CoarseGrainedExecutorBackend" in line
+    ]
+
+
+def test_a_killed_executor_changes_no_byte(tmp_path, local, cluster, spark):
+    path = config(tmp_path, SOURCES[:2])
+    running = start("run", str(path), TASTE, *spark)
+    wait(running, lambda: any((tmp_path / "store" / "_pending").rglob("*")), "work begins")
+    (victim, *_) = [each for worker in cluster.workers for each in executors(worker.pid)]
+    os.kill(victim, signal.SIGKILL)
+    printed = ended(running, status=None)
+    if running.returncode:
+        # Spark may give the job up; then the next run goes on.
+        assert "Traceback" not in printed
+        run(str(path), TASTE, *spark)
+    assert contents(tmp_path / "store") == local
+
+
+def wait(running: subprocess.Popen[str], done: Callable[[], bool], what: str) -> None:
+    until = time.monotonic() + _WITHIN
+    while not done():
+        assert running.poll() is None and time.monotonic() < until, f"it ended before {what}"
+        time.sleep(0.1)
+
+
+def test_a_written_job_runs_as_often_as_something_is_new(tmp_path, spark):
+    """`spark-submit` of one jar on two evenings; a file comes between them."""
+    votes, job, master = tmp_path / "votes", tmp_path / "job.jar", spark[1].partition("=")[2]
+    sources = [{"name": "votes", "format": "hf_preference", "path": str(votes / "*.jsonl")}]
+    path, plain = (config(tmp_path / name, sources, gold={}) for name in ("written", "plain"))
+    write_votes(votes / "monday.jsonl")
+    (port,) = free_ports(1)
+    there = ("--environment_type=EXTERNAL", f"--environment_config=localhost:{port}", f"--output_executable_path={job}")
+    printed = run(str(path), "--stages=ingest", *spark, *there)
+    assert f"the job of stage ingest is written to {job}; nothing has run yet" in printed
+    assert f"spark-submit --master {master} {job}" in printed
+    assert ledger(path) == []
+    with worker_pool(port) as environment:
+        for file in ("monday", "tuesday"):
+            write_votes(votes / f"{file}.jsonl")
+            submit = [f"{environment['SPARK_HOME']}/bin/spark-submit", "--master", master, str(job)]
+            done = subprocess.run(submit, env=environment, capture_output=True, text=True, timeout=_WITHIN)
+            assert done.returncode == 0, done.stderr[-4000:]
+    assert ledger(path) == ["ingest", "ingest"]
+    assert "ingest" in run(str(path), "--stages=ingest")
+    assert ledger(path) == ["ingest", "ingest"], "the command finds what the jar did"
+    run(str(plain), "--stages=ingest")
+    assert {name: digest(rows(stored(path), name)) for name in INGESTED} == {
+        name: digest(rows(stored(plain), name)) for name in INGESTED
+    }
+    assert stored(path).dataset("comparisons").count_rows() == 6
+
+
+INGESTED = ("comparisons", "occurrences", "annotations", "quarantine")
+
+
+def write_votes(file: Path) -> None:
+    """Three pairs that no other file has."""
+    file.parent.mkdir(exist_ok=True)
+    lines = [
+        {"prompt": f"{file.stem} {number}?", "chosen": f"Yes, {number} it is.", "rejected": f"No, not {number}."}
+        for number in range(3)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+
+
+def stored(path: Path) -> Store:
+    return Store.open(str(path.parent / "store"))
+
+
+def ledger(path: Path) -> list[str]:
+    return [entry.stage for entry in stored(path).ledger()]
+
+
+@contextmanager
+def worker_pool(port: int) -> Iterator[dict[str, str]]:
+    """What runs on every machine of a cluster, and the variables that it and spark-submit need."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "SPARK_HOME": str(Path(pyspark.__file__).parent),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+    }
+    command = [sys.executable, "-m", "apache_beam.runners.worker.worker_pool_main", "--service_port", str(port)]
+    pool = subprocess.Popen(command, env=environment, start_new_session=True)
+    try:
+        yield environment
+    finally:
+        os.killpg(pool.pid, signal.SIGKILL)
+        pool.wait()
+
+
+@pytest.mark.quickstart
+def test_the_quick_start_on_a_spark_cluster(tmp_path, spark):
+    folders = tmp_path / "local", tmp_path / "spark"
+    for folder in folders:
+        shutil.copytree(QUICKSTART.parent, folder / "examples")
+    run(str(folders[0] / "examples" / "quickstart.yaml"))
+    printed = run(str(folders[1] / "examples" / "quickstart.yaml"), *spark)
+    assert "on Spark at spark://127.0.0.1:" in printed
+    assert contents(folders[1] / "store") == contents(folders[0] / "store")

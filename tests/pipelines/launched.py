@@ -1,6 +1,7 @@
 """A stage's job of four elements that is started as a process of its own: `python -m tests.pipelines.launched WHAT…`.
 
-Each element is one of the words: `wait` tells its process id and stays, `tell` tells it and ends, `raise` raises an error of ours.
+Each element is one of the words: `wait` tells its process id and stays, `tell` tells it and ends, `raise` raises an error of ours. Flags
+of Beam's may stand among them.
 """
 
 import logging
@@ -37,8 +38,9 @@ def main() -> int:
     logging.getLogger().setLevel(logging.CRITICAL)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with Engine(Said(("--direct_num_workers=2",), shards=2)) as engine:
-            engine.launch("embed", Words(tuple(sys.argv[1:])))
+        flags = [word for word in sys.argv[1:] if word.startswith("--")] or ["--direct_num_workers=2"]
+        with Engine(Said(tuple(flags), shards=2)) as engine:
+            engine.launch("embed", Words(tuple(word for word in sys.argv[1:] if not word.startswith("--"))))
     except SpokenError as error:
         print(f"prefcurate: {error}", file=sys.stderr, flush=True)
         return error.exit_status

@@ -1,8 +1,10 @@
 """Which flags reach Beam, and which are refused before anything runs."""
 
+from zipfile import ZipFile
+
 import apache_beam as beam
 import pytest
-from apache_beam.options.pipeline_options import DirectOptions, PrismRunnerOptions, StandardOptions
+from apache_beam.options.pipeline_options import DirectOptions, PortableOptions, PrismRunnerOptions, StandardOptions
 
 from prefcurate.pipelines.launch import Engine, FlagError, Said, StageFailed
 from prefcurate.transforms.store.store import CommitConflict
@@ -98,3 +100,40 @@ def test_an_installed_prism_is_used_unless_another_is_named(monkeypatch):
     assert found.words == "on Prism (/opt/prism), with workers in this process"
     named = engine("--runner=PrismRunner", "--prism_location=/my/prism").options
     assert named.view_as(PrismRunnerOptions).prism_location == "/my/prism"
+
+
+def portable(*flags: str) -> PortableOptions:
+    return engine(*flags).options.view_as(PortableOptions)
+
+
+def test_what_is_written_for_spark_says_how_to_start_it_and_expects_workers_on_the_machines():
+    master = "--spark_master_url=spark://127.0.0.1:7077"
+    written = engine("--runner=SparkRunner", master, "--output_executable_path=job.jar")
+    assert (written.written_to, written.start_with) == (
+        "job.jar",
+        "spark-submit --master spark://127.0.0.1:7077 job.jar",
+    )
+    assert (engine("--runner=SparkRunner", master).written_to, engine("--runner=SparkRunner").start_with) == ("", "")
+    assert portable("--runner=SparkRunner", master).environment_type == "LOOPBACK"
+    assert portable("--runner=SparkRunner", master, "--output_executable_path=job.jar").environment_type == "EXTERNAL"
+    assert engine("--runner=FlinkRunner", "--output_executable_path=job.jar").start_with == "flink run job.jar"
+    with pytest.raises(FlagError, match="LOOPBACK: this process is gone when a jar is run"):
+        engine("--runner=SparkRunner", "--output_executable_path=job.jar", "--environment_type=LOOPBACK")
+
+
+def staged(*flags: str) -> list[str]:
+    return engine(*flags).options.get_all_options(retain_unknown_options=True)["files_to_stage"]
+
+
+def test_of_spark_only_beams_part_is_sent_to_executors(tmp_path):
+    jar, beams, sparks = tmp_path / "server.jar", tmp_path / "beam.jar", tmp_path / "jars" / "spark.jar"
+    line = f"Class-Path: {beams.as_uri()} {sparks.as_uri()}"
+    with ZipFile(jar, "w") as opened:
+        opened.writestr("META-INF/MANIFEST.MF", f"Manifest-Version: 1.0\r\n{line[:40]}\r\n {line[40:]}\r\n")
+    flags = ("--runner=SparkRunner", f"--spark_job_server_jar={jar}")
+    assert staged(*flags) == [str(beams)]
+    # A written job holds its server's jar already.
+    assert staged(*flags, "--output_executable_path=job.jar") == [str(jar)]
+    jar.write_bytes(b"no zip")
+    with pytest.raises(FlagError, match="server.jar is no jar: "):
+        engine(*flags)
