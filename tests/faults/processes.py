@@ -75,10 +75,19 @@ def describe(process: psutil.Process) -> str:
 def children(pid: int, named: str = "") -> list[psutil.Process]:
     """The processes that another one started, oldest first; of these, whose command line holds a word."""
     try:
-        found = [child for child in psutil.Process(pid).children() if named in " ".join(child.cmdline())]
-        return sorted(found, key=lambda child: (child.create_time(), child.pid))
+        found = psutil.Process(pid).children()
     except psutil.Error:
         return []
+    alive = [child for child in found if _words(child) and named in _words(child)]
+    return sorted(alive, key=lambda child: (child.create_time(), child.pid))
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        # A zombie, such as what the start of a JVM leaves.
+        return ""
 
 
 class Command:
