@@ -71,7 +71,10 @@ _FACTS = pa.schema(
 
 
 def _each(work: Callable[..., Any], items: Sequence[Any]) -> list[Any]:
-    with get_context("spawn").Pool(PROCESSES) as pool:
+    # Forked from a server that has everything imported once and no thread, as the stages' workers are.
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["tests.benchmarks.bare"])
+    with context.Pool(PROCESSES) as pool:
         return pool.map(work, items, chunksize=1)
 
 
@@ -305,7 +308,15 @@ def _publish(config: Config, out: Path, shard: int) -> None:
 
 LOOPS = {"ingest": ingest, "screen": screen, "consensus": consensus, "publish": publish}
 
-if __name__ == "__main__":
+
+def main() -> None:
+    """Runs one loop; its functions are found by the module's own name in the processes."""
+    from tests.benchmarks import bare
+
     folder = Path(sys.argv[3])
     folder.mkdir(parents=True, exist_ok=True)
-    LOOPS[sys.argv[1]](load_config(sys.argv[2]), folder)
+    bare.LOOPS[sys.argv[1]](load_config(sys.argv[2]), folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -75,7 +75,8 @@ def pass_over(config: Path, stages: Sequence[str]) -> None:
     for stage in STAGES:
         if stage.name in stages:
             told = stage_context(read, stage, store, "benchmark")
-            store.record(stage.name, "benchmark", told.settings, dict(told.inputs), store.versions(stage.writes), {})
+            versions = store.versions(stage.writes)
+            store.record(stage.name, "benchmark", told.settings, told.inputs(), versions, {})
 
 
 def run(config: Path, stages: Sequence[str], flags: Sequence[str], log: str) -> Cost:
