@@ -26,6 +26,7 @@ from apache_beam.options.pipeline_options import (
 from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
 from apache_beam.runners.portability.job_server import JavaJarJobServer
 from apache_beam.runners.portability.spark_runner import SparkJarJobServer
+from apache_beam.runners.worker import sdk_worker
 from grpc import RpcError
 
 from prefcurate.pipelines.launch.flags import FlagError, Said, Setting
@@ -164,11 +165,22 @@ def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: Pi
             f"Beam's job server does not start: {error}; where Beam's own cannot be downloaded, build one with "
             "`make test-engines` and name it with --spark_job_server_jar or --flink_job_server_jar"
         ) from error
+    try:
+        with _pages_left_out():
+            yield
+    finally:
+        running.stop()
+
+
+@contextmanager
+def _pages_left_out() -> Iterator[None]:
+    """Workers in this process print the pages of each try's error, which the job brings back as well and which is told once."""
     told, threading.excepthook = threading.excepthook, _without_endings
+    vars(sdk_worker)["print"] = lambda *pages, **where: None
     try:
         yield
     finally:
-        running.stop()
+        del vars(sdk_worker)["print"]
         threading.excepthook = told
 
 

@@ -95,7 +95,8 @@ def test_a_small_line_on_flink(tmp_path, local):
 def test_an_error_of_ours_is_one_message_on_spark(spark):
     command = [sys.executable, "-m", "tests.pipelines.launched", "tell", "raise", *spark]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_WITHIN)
-    assert done.returncode == 1, done.stderr
+    # The source's description is wrong.
+    assert done.returncode == 2, done.stderr
     assert done.stderr.strip() == "prefcurate: source 'a' is wrong:\nits second line says how"
 
 
