@@ -17,6 +17,7 @@ from prefcurate.pipelines.stage import Stage
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.forget.forget import finish, sweep_pending, work_waits
+from prefcurate.transforms.publish.restore import restore_splits
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.store.begun import begun
 from prefcurate.transforms.store.files import join, write_bytes
@@ -101,6 +102,8 @@ def curate(
             else:
                 if not ran:
                     _write_run(config, store, run_id)
+                if stage is publish.STAGE and (found := restore_splits(store, run_id)):
+                    progress.say(f"splits of {found:,} prompts that a repair found lost come back from the releases")
                 _run_stage(engine, lease, progress, stage, config, context)
                 ran.append(stage.name)
             entry = store.latest(stage.name, context.settings)

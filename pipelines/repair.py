@@ -7,13 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefcurate.transforms.publish.restore import mend_releases, restore_splits
+from prefcurate.transforms.publish.restore import mend_releases
 from prefcurate.transforms.store.files import absolute
 from prefcurate.transforms.store.lease import Lease
-from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.repair import Repaired
 from prefcurate.transforms.store.repair import repair as repair_tables
-from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.verify import Damage, find_damage
 
 _SHOWN = 100
@@ -63,12 +61,6 @@ def repair(root: str) -> Report:
     run_id = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{secrets.token_hex(4)}"
     found = check(root)
     if not found.damage:
-        store = Store.open(found.root)
-        # A repair that was stopped may have left this to do.
-        if _lost_splits(store):
-            with Lease(found.root, run_id, "repair") as lease:
-                lease.take()
-                restore_splits(store, _lost_splits(store), run_id)
         return found
     with Lease(found.root, run_id, "repair") as lease:
         lease.take()
@@ -76,26 +68,16 @@ def repair(root: str) -> Report:
         found = check(root)
         done = repair_tables(found.root, run_id, found.damage)
         lines = mend_releases(done.store, done.damage, done.aside, run_id)
-        splits = restore_splits(done.store, _lost_splits(done.store), run_id)
-    return Report(found.root, done.damage, done.aside, (*lines, *_told(done, splits)))
+    return Report(found.root, done.damage, done.aside, (*lines, *_told(done)))
 
 
-def _lost_splits(store: Store) -> set[int]:
-    """The shards that lost splits since something was published last."""
-    published = store.latest("publish")
-    lost = losses(store.ledger(), store.shards).after(published.sequence if published else 0)
-    return {shard for table, shard in lost if table == "splits"}
-
-
-def _told(done: Repaired, splits: int) -> Iterator[str]:
+def _told(done: Repaired) -> Iterator[str]:
     lost = Counter({found.table: 0 for found in done.damage if found.kind in ("part", "log")})
     for found in done.damage:
         if found.kind == "part":
             lost[found.table] += found.rows
     for table, rows in sorted(done.found.items()):
         yield f"{table}: {rows:,} rows were found again in older parts"
-    if splits:
-        yield f"splits: {splits:,} prompts have theirs again, as the releases say"
     for table in ("comparisons", "occurrences", "quarantine", "intakes", "ratings", "spans", "materials"):
         if table in lost:
             yield (
@@ -115,7 +97,7 @@ def _told(done: Repaired, splits: int) -> Iterator[str]:
 _SAYINGS = {
     "annotations": "annotations: labels that came with the data are read again, what models here compute is computed again; what a "
     "judge that costs money had said is asked again by the next run (`prefcurate plan CONFIG` says how much)",
-    "splits": "splits: a prompt that no release names gets its split anew, by its cluster or by the same chance as before; only where "
+    "splits": "splits: the next run takes them from the releases; a prompt that no release names gets its split anew, by its cluster or by the same chance as before; only where "
     "clusters have grown since may it be another one",
     "gold": "gold: sides (fit or audit) are given anew by cluster and the same chance; only where clusters have grown since may a "
     "prompt change its side",

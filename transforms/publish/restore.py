@@ -10,6 +10,7 @@ from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import current_id, name_current, open_release, release_folder, release_ids
 from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import exists, join, move
+from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.verify import Damage
@@ -25,14 +26,18 @@ _GIVEN = """
 """
 
 
-def restore_splits(store: Store, shards: Iterable[int], run_id: str) -> int:
-    """Splits that are missing in some shards go back into the table as the releases say them; how many prompts.
+def restore_splits(store: Store, run_id: str) -> int:
+    """Splits that were lost since something was published go back into the table as the releases say them; how many prompts.
 
     A split is a fact that must not move: whatever was published in one stays in it. A prompt that no release names gets
-    its split as a new one does: that of its cluster or conversation, or the one that the same chance gives.
+    its split as a new one does: that of its cluster or conversation, or the one that the same chance gives. Pairs and their
+    clusters must be there, so this comes when the stages before publish have made again what they lost.
     """
-    given = list(_told(store))
-    parts = [part for shard in sorted(set(shards)) for part in _of_shard(store, shard, given)]
+    published = store.latest("publish")
+    lost = losses(store.ledger(), store.shards).after(published.sequence if published else 0)
+    shards = sorted(shard for table, shard in lost if table == "splits")
+    given = list(_told(store)) if shards else []
+    parts = [part for shard in shards for part in _of_shard(store, shard, given)]
     if parts:
         base = store.delta("splits").version()
         about = {"prefcurate.stage": "repair"}
