@@ -110,6 +110,7 @@ def executors(leader: int) -> list[int]:
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_executor_changes_no_byte(tmp_path, local, cluster, spark):
     path = config(tmp_path, SOURCES[:2])
     running = start("run", str(path), TASTE, *spark)
