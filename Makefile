@@ -18,7 +18,7 @@ test: $(VENV)/.ready-dev check
 	$(BIN)/pytest -n 2 --dist loadfile -m "not engines" tests
 
 # A small line on a Spark cluster and on Flink, and the quick start on Spark, against local runs; Maven builds Beam's job servers into
-# build/engines at first. CI leaves out what is marked quickstart and slow.
+# build/engines at first. ENGINES='engines and not quickstart and not slow' is the short form.
 ENGINES ?= engines
 test-engines: $(VENV)/.ready-dev
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
