@@ -129,11 +129,10 @@ def run(config: Path) -> dict[str, Cost]:
     Raises:
         SystemExit: the command failed; what it printed lies beside the configuration.
     """
-    inside = "from tests.benchmarks.bench_line import inside; inside()"
     environment = os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
     log, ledger = config.with_name("run.log"), Ledger(config.with_name("store"))
     with log.open("w") as printed:
-        command = [sys.executable, "-c", inside, "run", str(config), "--direct_num_workers=1"]
+        command = [sys.executable, "-m", "tests.benchmarks.hashed", "run", str(config), "--direct_num_workers=1"]
         root = Path(__file__).parents[2]
         child = subprocess.Popen(command, cwd=root, env=environment, stdout=printed, stderr=subprocess.STDOUT)
     found: dict[str, Cost] = {}

@@ -53,8 +53,13 @@ def expect(name: str) -> None:
     with TemporaryDirectory() as folder:
         root = unpack(name, Path(folder))
         _run(root / "config.yaml")
-        told = json.dumps(contents(root / "store"), indent=1, sort_keys=True)
+        told = json.dumps(kept(root), indent=1, sort_keys=True)
     (HERE / f"{name}.json").write_text(told + "\n", encoding="utf-8")
+
+
+def kept(root: Path) -> dict[str, str]:
+    """What is compared of a golden store: all but the report's page, which holds whichever drawing library is installed."""
+    return {name: told for name, told in contents(root / "store").items() if name != "report/index.html"}
 
 
 def unpack(name: str, folder: Path) -> Path:

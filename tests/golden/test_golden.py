@@ -15,8 +15,8 @@ from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.publish.story import standing
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.verify import find_damage
-from tests.e2e.line import contents, prefcurate
-from tests.golden.make_store import HERE, MORE, ROWS, source, unpack
+from tests.e2e.line import prefcurate
+from tests.golden.make_store import HERE, MORE, ROWS, kept, source, unpack
 
 NAMES = sorted(path.name.removesuffix(".tar.xz") for path in HERE.glob("*.tar.xz"))
 NEW = pa.field("since_then", pa.list_(pa.struct([("a", pa.string())])))
@@ -44,7 +44,7 @@ def test_it_runs_unchanged_and_grows(golden):
     before = Store.open(str(golden / "store")).versions()
     path = golden / "config.yaml"
     prefcurate("run", str(path), "--direct_num_workers=1")
-    assert contents(golden / "store") == json.loads((HERE / f"{golden.name}.json").read_text(encoding="utf-8"))
+    assert kept(golden) == json.loads((HERE / f"{golden.name}.json").read_text(encoding="utf-8"))
     assert Store.open(str(golden / "store")).versions()["comparisons"] >= before["comparisons"]
     settings = yaml.safe_load(path.read_text(encoding="utf-8"))
     settings["sources"].append(source("more"))

@@ -50,4 +50,14 @@ def test_no_table_shares_its_folder(store):
     folders = {Path(store.address(table)).name for table in TABLES}
     assert len(folders) == len(TABLES)
     others = {path.name for path in Path(store.root).iterdir() if path.is_dir()} - folders
-    assert others == {"releases", "_artefacts", "queues", "report", "_pending", "_reservations", "_runs", "_tmp"}
+    assert others == {
+        "releases",
+        "_artefacts",
+        "_begun",
+        "queues",
+        "report",
+        "_pending",
+        "_reservations",
+        "_runs",
+        "_tmp",
+    }
