@@ -19,7 +19,7 @@ from prefcurate.pipelines.stage import Stage
 from prefcurate.pipelines.watch import Seen, Watch
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.store.store import LedgerEntry
+from prefcurate.transforms.store.ledger import LedgerEntry
 
 EVERY_TERMINAL = 1.0
 EVERY_LOG = 60.0

@@ -12,7 +12,8 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.annotate.remarks import unfinished
 from prefcurate.transforms.publish.releases import current_id, release_ids
 from prefcurate.transforms.store.files import join, listed
-from prefcurate.transforms.store.store import LedgerEntry, Store
+from prefcurate.transforms.store.ledger import LedgerEntry
+from prefcurate.transforms.store.store import Store
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,9 @@ from prefcurate.pipelines.curate import STAGES
 from prefcurate.pipelines.progress import Progress, json_logger
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.steps.context import StageContext
+from prefcurate.transforms.store.ledger import LedgerEntry
 from prefcurate.transforms.store.parts import write_part
-from prefcurate.transforms.store.store import LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.store import Store, StoreError
 
 
 def test_a_remark_is_printed_letter_by_letter():

@@ -10,8 +10,9 @@ import pyarrow.compute as pc
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.transforms.publish.releases import current_id, open_release, release_ids
 from prefcurate.transforms.store.duck import connect
+from prefcurate.transforms.store.ledger import FINGERPRINTS
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import FINGERPRINTS, Store, StoreError
+from prefcurate.transforms.store.store import Store, StoreError
 
 Row = Mapping[str, Any]
 """A row of the table that the field is named after."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 from prefcurate.transforms.store.begun import begun, mark_begun
 from prefcurate.transforms.store.lease import new_run_id, still_holds
+from prefcurate.transforms.store.ledger import FINGERPRINTS, LedgerEntry
 from prefcurate.transforms.store.snapshot import Snapshot
-from prefcurate.transforms.store.store import FINGERPRINTS, CommitConflict, LedgerEntry, Store, StoreError
+from prefcurate.transforms.store.store import CommitConflict, Store, StoreError
 from prefcurate.transforms.store.tombstones import digest, unapplied
 
 INGEST = "ingest"

@@ -73,31 +73,6 @@ def exists(uri: str) -> bool:
         return bool(fs.exists(path))
 
 
-def listed(uri: str, suffix: str = "") -> list[str]:
-    """All files below an address, sorted, as addresses; none when it does not exist."""
-    with reaching(uri):
-        fs, path = filesystem(uri)
-        if not fs.exists(path):
-            return []
-        found = [name for name in fs.find(path) if name.endswith(suffix)]
-    return sorted(name if isinstance(fs, LocalFileSystem) else fs.unstrip_protocol(name) for name in found)
-
-
-def sizes(uri: str, suffix: str = "") -> list[tuple[str, int]]:
-    """All files below an address with their bytes, sorted; none when it does not exist."""
-    with reaching(uri):
-        fs, path = filesystem(uri)
-        if not fs.exists(path):
-            return []
-        found = fs.find(path, detail=True).items()
-    local = isinstance(fs, LocalFileSystem)
-    return sorted(
-        (name if local else fs.unstrip_protocol(name), int(about["size"]))
-        for name, about in found
-        if name.endswith(suffix)
-    )
-
-
 @dataclass(frozen=True, order=True)
 class Listed:
     """A file as a listing tells of it: address, bytes, and when it was written, in seconds since 1970."""
@@ -107,8 +82,8 @@ class Listed:
     written: float
 
 
-def described(uri: str) -> list[Listed]:
-    """All files below an address, sorted; none when it does not exist."""
+def described(uri: str, suffix: str = "") -> list[Listed]:
+    """All files below an address whose names end so, sorted; none when it does not exist."""
     with reaching(uri):
         fs, path = filesystem(uri)
         found = fs.find(path, detail=True) if fs.exists(path) else {}
@@ -116,7 +91,13 @@ def described(uri: str) -> list[Listed]:
     return sorted(
         Listed(name if local else fs.unstrip_protocol(name), int(about["size"]), _written(about))
         for name, about in found.items()
+        if name.endswith(suffix)
     )
+
+
+def listed(uri: str, suffix: str = "") -> list[str]:
+    """The addresses of `described` alone."""
+    return [file.path for file in described(uri, suffix)]
 
 
 def _written(about: Mapping[str, Any]) -> float:
@@ -129,8 +110,9 @@ def _written(about: Mapping[str, Any]) -> float:
 
 def size_of(uri: str) -> int:
     """The bytes of a file."""
-    fs, path = filesystem(uri)
-    return int(fs.size(path))
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        return int(fs.size(path))
 
 
 def names_in(uri: str) -> list[str]:
@@ -200,7 +182,8 @@ def move(source: str, target: str) -> None:
         Path(to).parent.mkdir(parents=True, exist_ok=True)
         Path(path).rename(to)
         return
-    fs.mv(path, to, recursive=True)
+    with reaching(target):
+        fs.mv(path, to, recursive=True)
 
 
 def remove(uri: str) -> None:

@@ -8,7 +8,7 @@ until an entry of its own after that names the file.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from prefcurate.transforms.store.store import LedgerEntry
+from prefcurate.transforms.store.ledger import LedgerEntry
 
 REPAIR = "repair"
 """The stage under which a repair stands in the ledger."""

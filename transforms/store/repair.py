@@ -16,7 +16,7 @@ from prefcurate.schemas.canonical import CANONICAL_VERSION, comparison_id, shard
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.about import About, about_file, read_about, write_about
 from prefcurate.transforms.store.errors import StoreError
-from prefcurate.transforms.store.files import exists, join, move, opened, remove, sizes
+from prefcurate.transforms.store.files import described, exists, join, move, opened, remove
 from prefcurate.transforms.store.losses import REPAIR, Lost, remark
 from prefcurate.transforms.store.merge import merge_parts
 from prefcurate.transforms.store.parts import Part, table_folder
@@ -173,14 +173,15 @@ def _commit(store: Store, table: str, parts: Sequence[Part], base: int, transact
 
 def _parts_on_disk(root: str, table: str, shards: int | None, shard: int | None = None) -> list[Part]:
     found = []
-    for path, size in sizes(table_folder(root, table), ".parquet"):
+    for file in described(table_folder(root, table), ".parquet"):
+        path = file.path
         told = path.rpartition("/shard=")[2].partition("/")[0]
         if "/_delta_log/" in path or not told.isdigit() or shard not in (None, int(told)):
             continue
         with opened(path) as stream:
             about = pq.read_metadata(stream)
         if shards is None or _fits(table, about, int(told), shards):
-            found.append(Part(table, int(told), path, about.num_rows, size))
+            found.append(Part(table, int(told), path, about.num_rows, file.bytes))
     return found
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -20,7 +20,9 @@ from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
 from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
 from prefcurate.transforms.store.errors import WrongStore as WrongStore
-from prefcurate.transforms.store.files import arrow_dataset, exists, join, listed, sizes
+from prefcurate.transforms.store.files import arrow_dataset, exists, join, listed
+from prefcurate.transforms.store.ledger import LedgerEntry
+from prefcurate.transforms.store.logs import check_logs, has_log
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
 from prefcurate.transforms.store.remote import (
     TRIES,
@@ -32,47 +34,6 @@ from prefcurate.transforms.store.remote import (
     table_options,
     told,
 )
-
-FINGERPRINTS = "fingerprints"
-"""Among the inputs of a ledger entry: what of ours took part, comma-separated. The others are states of stages."""
-
-
-def has_log(root: str, table: str) -> bool:
-    """Whether a table has any commit; a full disk can leave the folder of its log without one."""
-    log = join(table_folder(root, table), "_delta_log")
-    return any(path.endswith((".json", ".parquet")) for path in listed(log))
-
-
-def check_logs(root: str) -> None:
-    """Looks for commits without content, which a power cut can leave on a disk and which Delta reads as empty.
-
-    Raises:
-        DamagedStore: there is one; going on would be going on without its rows.
-    """
-    if "://" in root:
-        return
-    for table in TABLES:
-        log = join(table_folder(root, table), "_delta_log")
-        for path, size in sizes(log, ".json"):
-            if not size:
-                raise DamagedStore(
-                    f"the log of the table {table} is damaged: {path} is empty; `prefcurate repair {root}` makes it again "
-                    "from the table's files"
-                )
-
-
-@dataclass(frozen=True)
-class LedgerEntry:
-    """One finished run of one stage (a row of the table `stages`)."""
-
-    stage: str
-    sequence: int
-    run_id: str
-    settings: str
-    inputs: dict[str, str]
-    state: str
-    versions: dict[str, int]
-    detail: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -243,12 +204,7 @@ class Store:
             if replace and newest.version() != base:
                 raise self._conflict(table, base)
             return base
-        properties = CommitProperties(
-            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, base + 1)]
-        )
-        self._write(table, base, actions, transaction, properties)
-        # The object that wrote still says the version that it was opened at.
-        return base + 1
+        return self._write(table, base, actions, transaction, metadata)
 
     def fence(self, table: str, transaction: str, metadata: Mapping[str, str]) -> int:
         """A commit that changes no row: whoever is at work on an earlier version of the table cannot commit any more.
@@ -257,13 +213,8 @@ class Store:
             CommitConflict: somebody else committed at the same moment.
         """
         newest = self.delta(table)
-        if newest.transaction_version(transaction) is not None:
-            return newest.version()
-        properties = CommitProperties(
-            custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[Transaction(transaction, 1)]
-        )
-        self._write(table, newest.version(), [], transaction, properties)
-        return newest.version() + 1
+        made = newest.transaction_version(transaction)
+        return self._write(table, newest.version(), [], transaction, metadata) if made is None else made
 
     def _write(
         self,
@@ -271,8 +222,8 @@ class Store:
         base: int,
         actions: list[AddAction | RemoveAction],
         transaction: str,
-        properties: CommitProperties,
-    ) -> None:
+        metadata: Mapping[str, str],
+    ) -> int:
         """Puts version ``base + 1`` into the log, once: when the answer is lost on the way, the log tells whose it is.
 
         Raises:
@@ -280,22 +231,26 @@ class Store:
             Unreachable: the object store does not answer.
         """
         schema = Schema.from_arrow(TABLES[table].schema.append(pa.field("shard", pa.int32())))
+        # The object that wrote still says the version that it was opened at: the transaction keeps the one that it made.
+        made = Transaction(transaction, base + 1)
+        properties = CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[made])
         for attempt in range(TRIES):
             try:
                 self.delta(table, base).create_write_transaction(
                     actions, "append", schema, ["shard"], commit_properties=properties
                 )
-                return
+                break
             except (CommitFailedError, DeltaError, OSError) as error:
                 newest = self.delta(table)
                 if newest.transaction_version(transaction) is not None:
-                    return
+                    break
                 if newest.version() != base:
                     raise self._conflict(table, base) from error
                 if not failed_to_answer(error) or attempt == TRIES - 1:
                     with reaching(self.root):
                         raise
                 time.sleep(0.2 * 2**attempt)
+        return base + 1
 
     def _actions(self, table: str, parts: Sequence[Part], base: int, replace: bool) -> list[AddAction | RemoveAction]:
         """What turns version `base` into the one with the parts."""
@@ -325,20 +280,7 @@ class Store:
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
-        rows = self.dataset("stages").to_table().to_pylist()
-        entries = [
-            LedgerEntry(
-                row["stage"],
-                row["sequence"],
-                row["run_id"],
-                row["settings"],
-                json.loads(row["inputs"]),
-                row["state"],
-                json.loads(row["versions"]),
-                json.loads(row["detail"]),
-            )
-            for row in rows
-        ]
+        entries = map(LedgerEntry.of, self.dataset("stages").to_table().to_pylist())
         return sorted(entries, key=lambda entry: entry.sequence)
 
     def latest(self, stage: str, settings: str | None = None) -> LedgerEntry | None:
@@ -385,25 +327,10 @@ class Store:
         moved = json.dumps([before.state if before else "", settings, dict(versions), told], sort_keys=True)
         state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
         sequence = 1 + max((e.sequence for e in ledger), default=0)
-        row = {
-            "prompt_id": "",
-            "stage": stage,
-            "sequence": sequence,
-            "run_id": run_id,
-            "settings": settings,
-            "inputs": json.dumps(dict(inputs), sort_keys=True),
-            "state": state,
-            "versions": json.dumps(dict(versions), sort_keys=True),
-            "detail": told,
-        }
-        part = write_part(self.root, "stages", 0, [pa.Table.from_pylist([row], schema=TABLES["stages"].schema)])
+        entry = LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, dict(versions), dict(detail))
+        schema = TABLES["stages"].schema
+        part = write_part(self.root, "stages", 0, [pa.Table.from_pylist([entry.row()], schema=schema)])
         assert part is not None
-        self.commit(
-            "stages",
-            [part],
-            base=base,
-            replace=False,
-            transaction=f"{run_id}/{stage}/ledger",
-            metadata={"stage": stage},
-        )
-        return LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, dict(versions), dict(detail))
+        transaction = f"{run_id}/{stage}/ledger"
+        self.commit("stages", [part], base=base, replace=False, transaction=transaction, metadata={"stage": stage})
+        return entry

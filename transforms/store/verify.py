@@ -16,10 +16,11 @@ from deltalake.exceptions import DeltaError
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.about import about_file, read_about
 from prefcurate.transforms.store.errors import DamagedStore, StoreError
-from prefcurate.transforms.store.files import exists, filesystem, join, opened, read_bytes, sizes
+from prefcurate.transforms.store.files import exists, join, listed, names_in, opened, read_bytes, size_of
+from prefcurate.transforms.store.logs import empty_commits, has_log, log_folder
 from prefcurate.transforms.store.losses import REPAIR
 from prefcurate.transforms.store.parts import table_folder
-from prefcurate.transforms.store.store import Store, has_log
+from prefcurate.transforms.store.store import Store
 
 READERS = 4
 """Files that are read side by side: a checksum waits for the disk, and for a store over the network longer."""
@@ -91,7 +92,7 @@ def find_damage(root: str) -> list[Damage]:
 
 def damaged_parts(root: str, table: str) -> list[Damage]:
     """The parts of a table, whether its log names them or not, that are not what was written."""
-    paths = [path for path, _ in sizes(table_folder(root, table), ".parquet") if "/_delta_log/" not in path]
+    paths = [path for path in listed(table_folder(root, table), ".parquet") if "/_delta_log/" not in path]
     found = [_checked(_Expected("spare", table, _shard(path), path, None, _name(path))) for path in paths]
     return [damage for damage in found if damage is not None]
 
@@ -117,11 +118,11 @@ def _about(root: str) -> Iterator[Damage]:
 
 
 def _log(store: Store, table: str, about_lost: bool) -> Iterator[Damage]:
-    log = join(store.address(table), "_delta_log")
+    log = log_folder(store.root, table)
     if not has_log(store.root, table):
         # A table that a newer version brings is made by the next run.
         told = None if about_lost else read_about(store.root)
-        if sizes(store.address(table), ".parquet") or (told and told.schema_version == SCHEMA_VERSION):
+        if listed(store.address(table), ".parquet") or (told and told.schema_version == SCHEMA_VERSION):
             yield Damage("log", table, 0, log, "is missing")
         return
     try:
@@ -132,7 +133,7 @@ def _log(store: Store, table: str, about_lost: bool) -> Iterator[Damage]:
             raise
         yield Damage("log", table, 0, broken or log, "cannot be read" if broken else "lacks a commit")
         return
-    empty = [path for path, size in sizes(log, ".json") if not size]
+    empty = empty_commits(store.root, table)
     if empty:
         yield Damage("log", table, 0, empty[0], "is empty")
 
@@ -149,23 +150,23 @@ def _lags(store: Store, logs: Mapping[str, Damage]) -> Iterator[Damage]:
     wanted = {t: v for entry in ledger if entry.sequence > repaired for t, v in entry.versions.items()}
     for table, version in sorted(wanted.items()):
         if table in TABLES and table not in logs and store.delta(table).version() < version:
-            log = join(store.address(table), "_delta_log")
+            log = log_folder(store.root, table)
             yield Damage("log", table, 0, log, f"lacks the commits behind version {store.delta(table).version()}")
 
 
 def _broken_file(log: str) -> str | None:
-    for path, _ in sizes(log, ".json"):
+    for path in listed(log, ".json"):
         try:
             for line in read_bytes(path).decode().splitlines():
                 json.loads(line)
         except ValueError:
             return path
-    return next((path for path, size in sizes(log, ".checkpoint.parquet") if not _is_parquet(path, size)), None)
+    return next((path for path in listed(log, ".checkpoint.parquet") if not _is_parquet(path)), None)
 
 
-def _is_parquet(path: str, size: int) -> bool:
+def _is_parquet(path: str) -> bool:
     content = read_bytes(path)
-    return size > 8 and content[:4] == content[-4:] == b"PAR1"
+    return len(content) > 8 and content[:4] == content[-4:] == b"PAR1"
 
 
 def _rows(store: Store, table: str) -> list[dict[str, object]]:
@@ -181,13 +182,13 @@ def _parts(store: Store, table: str) -> Iterator[_Expected]:
         named.add(path)
         size, rows, shard = (int(str(action[key])) for key in ("size_bytes", "num_records", "partition.shard"))
         yield _Expected("part", table, shard, path, size, _name(path), rows)
-    for path, _ in sizes(folder, ".parquet"):
+    for path in listed(folder, ".parquet"):
         if path not in named and "/_delta_log/" not in path:
             yield _Expected("spare", table, _shard(path), path, None, _name(path))
 
 
 def _pending(root: str) -> Iterator[_Expected]:
-    for path, _ in sizes(join(root, "_pending"), ".parquet"):
+    for path in listed(join(root, "_pending"), ".parquet"):
         table = path.rpartition("/shard=")[0].rpartition("/")[2]
         if table in TABLES and _name(path):
             yield _Expected("spare", table, _shard(path), path, None, _name(path))
@@ -212,9 +213,8 @@ def _checked(expected: _Expected) -> Damage | None:
 
 
 def _wrong(expected: _Expected) -> str | None:
-    fs, path = filesystem(expected.path)
     try:
-        size = int(fs.size(path))
+        size = size_of(expected.path)
         if expected.bytes is not None and size < expected.bytes:
             return f"is truncated: {size:,} of {expected.bytes:,} bytes"
         if not expected.sha256:
@@ -229,9 +229,7 @@ def _wrong(expected: _Expected) -> str | None:
 
 
 def _releases(store: Store, readers: ThreadPoolExecutor, lost_ledger: bool) -> Iterator[Damage]:
-    names = sorted(
-        {path.removeprefix(join(store.root, "releases") + "/").partition("/")[0] for path, _ in _release_files(store)}
-    )
+    names = names_in(join(store.root, "releases"))
     sealed = _sealed(store)
     for name in sorted({*names, *sealed} - {"current"}):
         yield from _release(store, name, sealed.get(name), readers)
@@ -239,10 +237,6 @@ def _releases(store: Store, readers: ThreadPoolExecutor, lost_ledger: bool) -> I
     told = read_bytes(pointer).decode(errors="replace").strip() if exists(pointer) else ""
     if sealed and told not in sealed:
         yield Damage("release", "current", 0, pointer, "names no release" if told else "is missing or empty")
-
-
-def _release_files(store: Store) -> list[tuple[str, int]]:
-    return sizes(join(store.root, "releases"))
 
 
 def _sealed(store: Store) -> dict[str, str]:
