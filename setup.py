@@ -21,6 +21,7 @@ CORE = [
     "deltalake>=1.6.4,<2",
     "fsspec>=2024.6",
     "numpy>=1.26,<3",
+    "orjson>=3.9,<4",
     "scipy>=1.13,<2",
     "threadpoolctl>=3,<4",
     "pydantic>=2.10,<3",

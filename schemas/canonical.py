@@ -10,6 +10,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import orjson
+
 from prefcurate.schemas.records import Message, Part
 
 CANONICAL_VERSION = 1
@@ -23,7 +25,9 @@ def canonical_text(text: str) -> str:
     Raises:
         ValueError: the text holds a lone surrogate, which no UTF-8 file can store.
     """
-    return _valid(unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip())
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    return text.strip() if text.isascii() else _valid(unicodedata.normalize("NFC", text).strip())
 
 
 def _valid(text: str) -> str:
@@ -53,33 +57,55 @@ def canonical_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def _canonical_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
-    canonical = (
-        Part(
-            type=part.type,
-            text=None if part.text is None else canonical_text(part.text),
-            uri=part.uri,
-            sha256=part.sha256,
-            json=None if part.json is None else _valid(canonical_json(json.loads(part.json))),
-        )
-        for part in parts
-    )
-    return tuple(part for part in canonical if part != Part(type="text", text=""))
+    return tuple(part for part in map(_canonical_part, parts) if part != _EMPTY)
+
+
+_EMPTY = Part(type="text", text="")
+
+
+def _canonical_part(part: Part) -> Part:
+    text = None if part.text is None else canonical_text(part.text)
+    given_json = None if part.json is None else _valid(canonical_json(json.loads(part.json)))
+    # Most parts are as they should be: half of the time goes into making new ones.
+    unchanged = text == part.text and given_json == part.json
+    return part if unchanged else Part(part.type, text, part.uri, part.sha256, given_json)
 
 
 def stable_hash(kind: str, *parts: object) -> str:
     """A 128-bit hex id of ``parts`` (anything that JSON holds) under a kind, e.g. ``stable_hash("annotation", …)``."""
-    payload = canonical_json([CANONICAL_VERSION, kind, *parts])
-    return hashlib.sha256(payload.encode("utf-8", "surrogatepass")).hexdigest()[:ID_LENGTH]
+    value = [CANONICAL_VERSION, kind, *parts]
+    alike = all(type(part) in _WRITTEN_ALIKE for part in parts)
+    return _id_of(_payload(value) if alike else canonical_json(value).encode("utf-8", "surrogatepass"))
+
+
+_WRITTEN_ALIKE = frozenset({str, int, bool, type(None)})
+"""What orjson writes as `canonical_json` does; floats it does not."""
+
+
+def _payload(value: object) -> bytes:
+    """`canonical_json` in UTF-8, at a tenth of its cost, of what both write alike."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:  # a lone surrogate, or a number of more than 64 bits
+        return canonical_json(value).encode("utf-8", "surrogatepass")
+
+
+def _id_of(payload: bytes) -> str:
+    return hashlib.sha256(payload).hexdigest()[:ID_LENGTH]
+
+
+def _hash_of_messages(kind: str, messages: Sequence[Message]) -> str:
+    return _id_of(_payload([CANONICAL_VERSION, kind, [message.as_json() for message in messages]]))
 
 
 def prompt_id(prompt: Sequence[Message]) -> str:
     """Id of a canonical prompt: the messages, tools and documents that both responses answer."""
-    return stable_hash("prompt", [message.as_json() for message in prompt])
+    return _hash_of_messages("prompt", prompt)
 
 
 def response_id(response: Sequence[Message]) -> str:
     """Id of a canonical response; the same words to two prompts have the same id."""
-    return stable_hash("response", [message.as_json() for message in response])
+    return _hash_of_messages("response", response)
 
 
 def comparison_id(prompt: str, response_1: str, response_2: str) -> str:
@@ -90,7 +116,7 @@ def comparison_id(prompt: str, response_1: str, response_2: str) -> str:
 def conversation_id(prompt: Sequence[Message]) -> str:
     """Id of the conversation: the first user turn and what stands before it."""
     first_user = next((i for i, message in enumerate(prompt) if message.role == "user"), len(prompt) - 1)
-    return stable_hash("conversation", [message.as_json() for message in prompt[: first_user + 1]])
+    return _hash_of_messages("conversation", prompt[: first_user + 1])
 
 
 def shard_of(hex_id: str, shards: int) -> int:

@@ -53,6 +53,28 @@ def test_golden_vectors():
     assert unit_interval(7, "k", "split") == 0.3397999478458589
 
 
+ANY_TEXT = st.text(alphabet=st.characters(), max_size=30)
+PLAIN = st.one_of(
+    ANY_TEXT, st.integers(-(2**70), 2**70), st.none(), st.booleans(), st.floats(allow_nan=False, allow_infinity=False)
+)
+
+
+def by_definition(value: object) -> str:
+    """The id of a payload, by the standard library's encoder."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+@given(st.lists(PLAIN, max_size=5))
+def test_the_quick_encoder_writes_what_the_slow_one_does(parts):
+    assert stable_hash("kind", *parts) == by_definition([1, "kind", *parts])
+
+
+@given(ANY_TEXT, ANY_TEXT)
+def test_ids_of_messages_are_those_of_their_json(role, text):
+    message = Message(role, (Part("text", text), Part("image", uri=text)))
+    assert response_id([message]) == by_definition([1, "response", [message.as_json()]])
+
+
 def test_an_id_by_hand():
     payload = '[1,"response",[{"content":[{"text":"Yes.","type":"text"}],"role":"assistant"}]]'
     assert response_id(SPOKEN) == hashlib.sha256(payload.encode()).hexdigest()[:32]

@@ -26,7 +26,7 @@ from prefcurate.transforms.publish.releases import (
     release_folder,
     release_ids,
 )
-from prefcurate.transforms.publish.rows import ROWS, TRL, schema_of
+from prefcurate.transforms.publish.rows import ROWS, schema_of, trl_rows
 from prefcurate.transforms.publish.seal import manifest_json, name_files, place, release_id_of, tallied
 from prefcurate.transforms.publish.story import standing
 from prefcurate.transforms.publish.work import ReleaseFile
@@ -142,9 +142,8 @@ def _without(store: Store, release: Release) -> str | None:
     with standing(store).connect(["comparisons", "occurrences"]) as connection:
         connection.register("published", release.dataset())
         connection.execute(_GIVEN)
-        files = [
-            file for folder in folders for file in write_files(work, folder, 0, _left(connection, release, folder))
-        ]
+        left = ((folder, rows) for folder in folders for rows in _left(connection, release, folder))
+        files = write_files(work, 0, left)
     if not any(file.rows for file in files if file.folder in SPLITS):
         return None
     return _seal(store, release, files)
@@ -161,7 +160,7 @@ def _left(connection: duckdb.DuckDBPyConnection, release: Release, folder: str) 
     for batch in connection.sql(query).to_arrow_reader(ROWS):
         table = pa.table(batch)
         if folder.startswith("exports/trl/"):
-            table = table.cast(PREFERENCES).append_column("margin", table["preference_margin"]).select(TRL.names)
+            table = trl_rows(table.cast(PREFERENCES))
         yield table.cast(schema_of(folder))
 
 

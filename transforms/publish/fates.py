@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefcurate.transforms.publish.plan import plan_file
 from prefcurate.transforms.publish.work import Load, ShardTask, read_work, write_work
@@ -81,17 +82,21 @@ _FACTS = """
             count(*) FILTER (label = 'b') AS people_b
         FROM acts GROUP BY comparison_id
     ),
-    overall AS (SELECT * FROM consensus WHERE attribute = 'overall' AND context = 'none')
+    overall AS (SELECT * FROM consensus WHERE attribute = 'overall' AND context = 'none'),
+    -- No text may go through a join: it would be held in memory. Canonical text has no outer whitespace.
+    texts AS MATERIALIZED (
+        SELECT comparison_id, len(prompt) = 0 AS no_prompt, response_a_text = '' OR response_b_text = '' AS empty,
+            response_a_id = response_b_id OR response_a_text = response_b_text AS identical,
+            other_than_text(prompt) OR other_than_text(response_a) OR other_than_text(response_b) AS non_text,
+            strlen(prompt_text) + strlen(response_a_text) + strlen(response_b_text) AS bytes
+        FROM all_comparisons
+    )
     SELECT p.comparison_id, p.prompt_id, p.split, p.group_split, p.pair_cluster, p.benchmark,
-        len(c.prompt) = 0 AS no_prompt,
-        trim(c.response_a_text) = '' OR trim(c.response_b_text) = '' AS empty,
-        c.response_a_id = c.response_b_id OR c.response_a_text = c.response_b_text AS identical,
-        other_than_text(c.prompt) OR other_than_text(c.response_a) OR other_than_text(c.response_b) AS non_text,
-        strlen(c.prompt_text) + strlen(c.response_a_text) + strlen(c.response_b_text) AS bytes,
+        c.no_prompt, c.empty, c.identical, c.non_text, c.bytes,
         o.p_a, o.p_tie, o.label_in, o.label, o.decision, o.weight, o.reason AS why,
         coalesce(len(o.evidence), 0) AS evidence,
         coalesce(people, 0) AS people, coalesce(people_a, 0) AS people_a, coalesce(people_b, 0) AS people_b
-    FROM plan p JOIN comparisons c USING (comparison_id)
+    FROM plan p JOIN texts c USING (comparison_id)
     LEFT JOIN overall o USING (comparison_id) LEFT JOIN people USING (comparison_id)
     ORDER BY p.prompt_id, p.comparison_id
 """
@@ -154,18 +159,13 @@ def fates(facts: pa.Table) -> pa.Table:
 
 
 def judge_shard(task: ShardTask) -> Iterator[Load]:
-    """Writes the fates of a shard's pairs and tells how much text goes where."""
+    """Writes the fates of a shard's pairs and tells how much text of it is to be published."""
     if not exists(plan_file(task.work, task.shard)):
         return
     judged = fates(_facts(task))
     write_work(fates_file(task.work, task.shard), [judged], FATES)
-    with connect() as connection:
-        connection.register("judged", judged)
-        loads = connection.sql(
-            "SELECT split, sum(bytes)::BIGINT FROM judged WHERE reason IS NULL GROUP BY 1 "
-            "UNION ALL SELECT 'withheld', 100 * count(*) FROM judged ORDER BY 1"
-        ).fetchall()
-    yield from (Load(folder, task.shard, size) for folder, size in loads)
+    published = judged.filter(judged["reason"].is_null())
+    yield Load(task.shard, pc.sum(published["bytes"]).as_py() or 0)
 
 
 def fates_file(work: str, shard: int) -> str:

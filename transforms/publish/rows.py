@@ -1,11 +1,13 @@
 """The rows of a release: published pairs with their text, in the form that trainers read, and the list of the withheld."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.fates import FATES, fates_file
+from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.settle import duplicates_file
 from prefcurate.transforms.publish.work import FileTask, read_work
 from prefcurate.transforms.store.duck import connect
@@ -61,7 +63,7 @@ _PUBLISHED = """
         s.p_chosen, 2 * s.p_chosen - 1 AS preference_margin, s.weight, s.decision, s.label_source,
         coalesce(g.sources, []) AS sources, coalesce(g.licences, []) AS licences, s.split
     FROM settled s JOIN comparisons c USING (comparison_id) LEFT JOIN given g USING (comparison_id)
-    WHERE s.reason IS NULL AND s.split = $split
+    WHERE s.reason IS NULL
     ORDER BY s.prompt_id, s.comparison_id
 """
 
@@ -84,15 +86,26 @@ def settled(judged: pa.Table, duplicates: pa.Table, most: int | None) -> pa.Tabl
         return found.to_arrow_table().select(FATES.names).cast(FATES)
 
 
-def release_rows(task: FileTask, most: int | None) -> Iterator[pa.Table]:
-    """The rows of a file, sorted by prompt and comparison: shards are ranges of prompt ids, read one after another."""
+def release_rows(task: FileTask, exports: Sequence[str], most: int | None) -> Iterator[tuple[str, pa.Table]]:
+    """Rows with the folder of the release that they belong to, in each sorted by prompt and comparison.
+
+    Shards are ranges of prompt ids, read one after another, and the text of each is read once.
+    """
     duplicates = read_work(duplicates_file(task.work))
     for shard in task.shards:
         final = settled(read_work(fates_file(task.work, shard)), duplicates, most)
-        if task.folder == "withheld":
-            yield final.filter(final["reason"].is_valid()).select(WITHHELD.names)
-        else:
-            yield from _published(task, shard, final)
+        yield "withheld", final.filter(final["reason"].is_valid()).select(WITHHELD.names)
+        for rows in _published(task, shard, final):
+            for split in SPLITS:
+                of_split = rows.filter(pc.equal(rows["split"], split))
+                yield split, of_split
+                for export in exports:
+                    yield f"exports/{export}/{split}", trl_rows(of_split)
+
+
+def trl_rows(rows: pa.Table) -> pa.Table:
+    """Published rows as TRL's trainers read them."""
+    return rows.append_column("margin", rows["preference_margin"]).select(TRL.names)
 
 
 def schema_of(folder: str) -> pa.Schema:
@@ -106,9 +119,5 @@ def _published(task: FileTask, shard: int, final: pa.Table) -> Iterator[pa.Table
     with task.snapshot.connect(["comparisons", "occurrences"], shard) as connection:
         connection.register("settled", final)
         connection.execute(_PLAIN)
-        split = task.folder.rpartition("/")[2]
-        for batch in connection.sql(_PUBLISHED, params={"split": split}).to_arrow_reader(ROWS):
-            rows = pa.table(batch).cast(PREFERENCES)
-            if task.folder.startswith("exports/trl/"):
-                rows = rows.append_column("margin", rows["preference_margin"]).select(TRL.names)
-            yield rows
+        for batch in connection.sql(_PUBLISHED).to_arrow_reader(ROWS):
+            yield pa.table(batch).cast(PREFERENCES)

@@ -11,6 +11,8 @@ from prefcurate.transforms.store.files import join
 
 FILE_BYTES = 256 * 2**20
 """Text that goes into one file before the next is begun; about a third of it on disk."""
+TASK_BYTES = FILE_BYTES // 2
+"""Text of shards that one worker writes together: smaller files, but more workers at work."""
 
 _S = pa.string()
 CONTENDERS = pa.schema([("pair_cluster", _S), ("comparison_id", _S), ("prompt_id", _S), ("evidence", pa.int64())])
@@ -23,19 +25,13 @@ _DUPLICATES = """
 """
 
 
-def settle(loads: Sequence[Load], planned: Planned, exports: Sequence[str]) -> Iterator[FileTask]:
-    """Writes which pairs give way to a near duplicate, and cuts the release into files."""
+def settle(loads: Sequence[Load], planned: Planned) -> Iterator[FileTask]:
+    """Writes which pairs give way to a near duplicate, and says which shards are written together."""
     shards = sorted({load.shard for load in loads})
     contenders = pa.concat_tables([CONTENDERS.empty_table(), *(_contenders(planned.work, shard) for shard in shards)])
     write_work(duplicates_file(planned.work), [duplicates(contenders)], DUPLICATES)
-    copies = [
-        Load(f"exports/{export}/{load.folder}", load.shard, load.bytes)
-        for export in exports
-        for load in loads
-        if load.folder != "withheld"
-    ]
-    for folder, together in pack([*loads, *copies]):
-        yield FileTask(planned.snapshot, planned.work, folder, together)
+    for together in pack(loads):
+        yield FileTask(planned.snapshot, planned.work, together)
 
 
 def duplicates(contenders: pa.Table) -> pa.Table:
@@ -45,19 +41,18 @@ def duplicates(contenders: pa.Table) -> pa.Table:
         return connection.sql(_DUPLICATES).to_arrow_table().cast(DUPLICATES)
 
 
-def pack(loads: Iterable[Load], limit: int = FILE_BYTES) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Consecutive shards of a folder that fit in one file; a shard larger than ``limit`` stands alone."""
-    folder, size = "", 0
+def pack(loads: Iterable[Load], limit: int = TASK_BYTES) -> Iterator[tuple[int, ...]]:
+    """Consecutive shards whose text one worker writes into one file; a shard larger than ``limit`` stands alone."""
     together: list[int] = []
+    size = 0
     for load in sorted(loads):
-        if together and (load.folder != folder or size + load.bytes > limit):
-            yield folder, tuple(together)
+        if together and size + load.bytes > limit:
+            yield tuple(together)
             together, size = [], 0
-        folder = load.folder
         together.append(load.shard)
         size += load.bytes
     if together:
-        yield folder, tuple(together)
+        yield tuple(together)
 
 
 def duplicates_file(work: str) -> str:

@@ -33,20 +33,18 @@ class ShardTask:
 
 @dataclass(frozen=True, order=True)
 class Load:
-    """What one shard will give to a folder of the release (`train`, `withheld`, …), in bytes of text."""
+    """What one shard will give to the release, in bytes of text."""
 
-    folder: str
     shard: int
     bytes: int
 
 
 @dataclass(frozen=True)
 class FileTask:
-    """Consecutive shards whose rows for one folder of the release are written together."""
+    """Consecutive shards whose rows are written together, each folder of the release into files of its own."""
 
     snapshot: Snapshot
     work: str
-    folder: str
     shards: tuple[int, ...]
 
 

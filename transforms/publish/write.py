@@ -4,7 +4,8 @@ import hashlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 import pyarrow as pa
@@ -22,29 +23,115 @@ TALLIED = ("decision", "label_source", "sources", "licences", "reason")
 """Columns whose values are counted for the manifest and the card."""
 
 
-def write_release(task: FileTask, most: int | None) -> list[ReleaseFile]:
-    """Writes one file task's rows and describes the files: usually one, several when a shard is large, none without rows."""
-    return write_files(task.work, task.folder, task.shards[0], release_rows(task, most))
+def write_release(task: FileTask, exports: Sequence[str], most: int | None) -> list[ReleaseFile]:
+    """Writes one file task's rows and describes the files: for each folder usually one, several when a shard is large."""
+    return write_files(task.work, task.shards[0], release_rows(task, exports, most))
 
 
-def write_files(work: str, folder: str, first_shard: int, tables: Iterable[pa.Table]) -> list[ReleaseFile]:
-    """Writes the rows of one folder of a release into files of bounded size below ``work``."""
-    rolls = enumerate(_rolls(tables, FILE_BYTES))
-    return [_write_file(work, folder, first_shard, roll, groups) for roll, groups in rolls]
+def write_files(work: str, first_shard: int, tables: Iterable[tuple[str, pa.Table]]) -> list[ReleaseFile]:
+    """Writes rows, each table with its folder of the release, into files of bounded size below ``work``."""
+    rolls: dict[str, Roll] = {}
+    with ExitStack() as scratch:
+        for folder, table in tables:
+            if folder not in rolls:
+                rolls[folder] = scratch.enter_context(Roll(work, folder, first_shard))
+            rolls[folder].add(table)
+        return [file for roll in rolls.values() for file in roll.finish()]
 
 
-def row_groups(tables: Iterable[pa.Table], limit: int = GROUP_BYTES) -> Iterator[pa.Table]:
-    """The same rows in tables of at most ``limit`` bytes each (a row that is larger stands alone)."""
-    waiting: list[pa.Table] = []
-    size = 0
-    for table in (piece for whole in tables for piece in _halves(whole, limit)):
-        if waiting and size + table.nbytes > limit:
-            yield pa.concat_tables(waiting)
-            waiting, size = [], 0
-        waiting.append(table)
-        size += table.nbytes
-    if waiting:
-        yield pa.concat_tables(waiting)
+class Roll:
+    """The rows of one folder on their way into row groups of bounded size, and these into files of bounded size.
+
+    Args:
+        work: below it the files are put.
+        folder: of the release.
+        first_shard: of the rows.
+        group_bytes: of a row group (a row that is larger stands alone).
+        file_bytes: after so many a new file begins.
+    """
+
+    def __init__(
+        self, work: str, folder: str, first_shard: int, group_bytes: int = GROUP_BYTES, file_bytes: int = FILE_BYTES
+    ) -> None:
+        self._work, self._folder, self._first_shard = work, folder, first_shard
+        self._group_bytes, self._file_bytes = group_bytes, file_bytes
+        self._waiting: list[pa.Table] = []
+        self._waiting_bytes = 0
+        self._open: _OpenFile | None = None
+        self._written: list[ReleaseFile] = []
+
+    def __enter__(self) -> "Roll":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._open is not None:
+            self._open.leave()
+
+    def add(self, table: pa.Table) -> None:
+        """Takes the next rows."""
+        for piece in _halves(table, self._group_bytes):
+            if self._waiting and self._waiting_bytes + piece.nbytes > self._group_bytes:
+                self._write_group()
+            self._waiting.append(piece)
+            self._waiting_bytes += piece.nbytes
+
+    def finish(self) -> list[ReleaseFile]:
+        """Writes what waits and describes all files; there are none when there was no row."""
+        if self._waiting:
+            self._write_group()
+        if self._open is not None:
+            self._end_file()
+        return self._written
+
+    def _write_group(self) -> None:
+        if self._open is not None and self._open.bytes >= self._file_bytes:
+            self._end_file()
+        if self._open is None:
+            self._open = _OpenFile(schema_of(self._folder))
+        self._open.write(pa.concat_tables(self._waiting))
+        self._waiting, self._waiting_bytes = [], 0
+
+    def _end_file(self) -> None:
+        assert self._open is not None
+        self._written.append(self._open.end(self._work, self._folder, self._first_shard, len(self._written)))
+        self._open = None
+
+
+class _OpenFile:
+    """A Parquet file that is being written on this machine."""
+
+    def __init__(self, schema: pa.Schema) -> None:
+        self.bytes = 0
+        self._rows = 0
+        self._tally: Counter[tuple[str, str]] = Counter()
+        self._scratch = tempfile.TemporaryDirectory()
+        self._path = Path(self._scratch.name) / "file.parquet"
+        self._writer = pq.ParquetWriter(self._path, schema, compression="zstd")
+
+    def write(self, group: pa.Table) -> None:
+        self._writer.write_table(group, row_group_size=len(group))
+        self.bytes += group.nbytes
+        self._rows += len(group)
+        self._tally.update(_tally(group))
+
+    def end(self, work: str, folder: str, first_shard: int, roll: int) -> ReleaseFile:
+        """Puts the file below ``work`` under the name of its content."""
+        self._writer.close()
+        with self._path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        size = self._path.stat().st_size
+        path = join(work, "files", f"{digest}.parquet")
+        if not exists(path):
+            with replacing(path) as target:
+                shutil.copyfile(self._path, target)
+        self._scratch.cleanup()
+        counts = tuple((column, value, n) for (column, value), n in sorted(self._tally.items()))
+        return ReleaseFile(folder, first_shard, roll, path, digest, self._rows, size, counts)
+
+    def leave(self) -> None:
+        """Gives the file up."""
+        self._writer.close()
+        self._scratch.cleanup()
 
 
 def _halves(table: pa.Table, limit: int) -> Iterator[pa.Table]:
@@ -56,44 +143,6 @@ def _halves(table: pa.Table, limit: int) -> Iterator[pa.Table]:
     middle = len(table) // 2
     yield from _halves(table.slice(0, middle), limit)
     yield from _halves(table.slice(middle), limit)
-
-
-def _rolls(tables: Iterable[pa.Table], limit: int) -> Iterator[Iterator[pa.Table]]:
-    """Row groups, cut into files of about ``limit`` bytes; each inner iterator must be read to its end."""
-    groups = row_groups(tables)
-    following = next(groups, None)
-
-    def one_file() -> Iterator[pa.Table]:
-        nonlocal following
-        size = 0
-        while following is not None and size < limit:
-            size += following.nbytes
-            yield following
-            following = next(groups, None)
-
-    while following is not None:
-        yield one_file()
-
-
-def _write_file(work: str, folder: str, first_shard: int, roll: int, groups: Iterator[pa.Table]) -> ReleaseFile:
-    tally: Counter[tuple[str, str]] = Counter()
-    with tempfile.TemporaryDirectory() as scratch:
-        local = Path(scratch) / "file.parquet"
-        rows = 0
-        with pq.ParquetWriter(local, schema_of(folder), compression="zstd") as writer:
-            for group in groups:
-                writer.write_table(group, row_group_size=len(group))
-                rows += len(group)
-                tally.update(_tally(group))
-        with local.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        size = local.stat().st_size
-        path = join(work, "files", f"{digest}.parquet")
-        if not exists(path):
-            with replacing(path) as target:
-                shutil.copyfile(local, target)
-    counts = tuple((column, value, n) for (column, value), n in sorted(tally.items()))
-    return ReleaseFile(folder, first_shard, roll, path, digest, rows, size, counts)
 
 
 def _tally(group: pa.Table) -> Counter[tuple[str, str]]:

@@ -65,7 +65,7 @@ def publish(store: Store, options: PublishOptions = TRAIN_ONLY, configuration: s
     planned = plan(stage.pin(), stage, options.splits)
     loads = [load for task in shard_tasks(planned) for load in judge_shard(task)]
     files = [
-        file for task in settle(loads, planned, options.exports) for file in write_release(task, options.max_per_prompt)
+        file for task in settle(loads, planned) for file in write_release(task, options.exports, options.max_per_prompt)
     ]
     told = list(seal(files, planned, stage, configuration))
     keyed = itertools.groupby(

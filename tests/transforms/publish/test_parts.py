@@ -3,18 +3,20 @@
 import itertools
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.card import dataset_card
 from prefcurate.transforms.publish.fates import FACTS, FATES, REASONS, fates
-from prefcurate.transforms.publish.rows import settled
+from prefcurate.transforms.publish.rows import WITHHELD, settled
 from prefcurate.transforms.publish.seal import name_files
 from prefcurate.transforms.publish.settle import CONTENDERS, DUPLICATES, duplicates, pack
 from prefcurate.transforms.publish.work import Load, ReleaseFile
-from prefcurate.transforms.publish.write import _rolls, row_groups
+from prefcurate.transforms.publish.write import Roll, write_files
 
 FACT = {
     "comparison_id": "c1",
@@ -124,29 +126,42 @@ def test_weights_are_shared_among_those_that_are_published():
 
 
 def test_consecutive_shards_share_a_file_until_it_is_full():
-    loads = [Load("train", shard, size) for shard, size in enumerate([4, 5, 3, 20, 1, 1])]
-    found = list(pack([*reversed(loads), Load("test", 3, 1)], limit=10))
-    assert found == [("test", (3,)), ("train", (0, 1)), ("train", (2,)), ("train", (3,)), ("train", (4, 5))]
+    loads = [Load(shard, size) for shard, size in enumerate([4, 5, 3, 20, 1, 1])]
+    assert list(pack(reversed(loads), limit=10)) == [(0, 1), (2,), (3,), (4, 5)]
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.integers(1, 4000), max_size=30), st.integers(1, 6))
-def test_row_groups_and_files_are_bounded_and_lose_nothing(sizes, cut):
-    table = pa.table({"text": pa.array(["x" * size for size in sizes], pa.string())})
-    pieces = [table.slice(i, cut) for i in range(0, len(table), cut)]
-    groups = list(row_groups(pieces, limit=3000))
-    assert [row for group in groups for row in group["text"].to_pylist()] == table["text"].to_pylist()
-    assert all(group.nbytes <= 3000 or len(group) == 1 for group in groups)
-    rolls = [list(roll) for roll in _rolls(pieces, limit=1)]
-    assert [row for roll in rolls for group in roll for row in group["text"].to_pylist()] == table["text"].to_pylist()
-    assert len(rolls) == (1 if len(table) else 0)
+@given(st.lists(st.integers(1, 4000), max_size=30), st.integers(1, 6), st.sampled_from([1, 5000, 2**20]))
+def test_row_groups_and_files_are_bounded_and_lose_nothing(tmp_path_factory, sizes, cut, file_bytes):
+    work = tmp_path_factory.mktemp("work")
+    table = withheld(sizes)
+    with Roll(str(work), "withheld", 0, group_bytes=3000, file_bytes=file_bytes) as roll:
+        for start in range(0, len(table), cut):
+            roll.add(table.slice(start, cut))
+        files = roll.finish()
+    groups = [
+        [pq.ParquetFile(f.path).read_row_group(i) for i in range(pq.read_metadata(f.path).num_row_groups)]
+        for f in files
+    ]
+    assert [row for of_file in groups for group in of_file for row in group["detail"].to_pylist()] == table[
+        "detail"
+    ].to_pylist()
+    assert all(group.nbytes <= 3000 or len(group) == 1 for of_file in groups for group in of_file)
+    # A file ends with the row group that fills it.
+    assert all(sum(group.nbytes for group in of_file[:-1]) < file_bytes for of_file in groups)
+    assert [f.rows for f in files] == [sum(map(len, of_file)) for of_file in groups]
 
 
-def test_a_large_shard_is_several_files():
-    pieces = [pa.table({"text": ["x" * 2**20] * 64})] * 3
-    rolls = [sum(len(group) for group in roll) for roll in _rolls(pieces, limit=2**26)]
-    assert sum(rolls) == 192
-    assert len(rolls) >= 2
+def withheld(sizes: list[int]) -> pa.Table:
+    rows = [{"comparison_id": f"c{i:04}", "reason": "tie", "detail": chr(97 + i % 26) * n} for i, n in enumerate(sizes)]
+    return pa.Table.from_pylist(rows, schema=WITHHELD)
+
+
+def test_each_folder_has_files_of_its_own_and_one_without_rows_has_none(tmp_path):
+    tables = [("withheld", withheld([1, 2])), ("train", PREFERENCES.empty_table()), ("withheld", withheld([3]))]
+    (file,) = write_files(str(tmp_path), 4, tables)
+    assert (file.folder, file.first_shard, file.roll, file.rows) == ("withheld", 4, 0, 3)
+    assert file.tally == (("reason", "tie", 3),)
 
 
 def test_files_are_numbered_by_shard_whatever_order_they_come_in():
