@@ -12,6 +12,8 @@ from prefcurate.transforms.steps.signs import rows_to_do
 from prefcurate.transforms.store.files import join, listed, opened
 
 _PART = re.compile(r"/([^/]+)/shard=(\d+)/[^/]+\.parquet$")
+_BOOKS = frozenset({"calls", "quarantine", "intakes"})
+"""Tables of a stage whose rows are kept on the way, and are not what it works for."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Seen:
         seconds: since the stage began.
         shards: that have a part of this run, finished or about to be merged.
         of_shards: of the store.
-        rows: in those parts.
+        rows: in those parts; while ingest has none, what it has read of its files.
         of_rows: that the stage has to give, where it says so; 0 where it does not.
         spent_usd: by calls of this run; None for a stage that asks nobody.
     """
@@ -74,12 +76,12 @@ class Watch:
             place = table, "/_pending/" in path
             rows[place] = rows.get(place, 0) + self._counted(path)
         # A part that was merged is there twice for a while.
-        written = {t: max(rows.get((t, True), 0), rows.get((t, False), 0)) for t, _ in rows if t != "calls"}
+        written = {t: max(rows.get((t, True), 0), rows.get((t, False), 0)) for t, _ in rows if t not in _BOOKS}
         return Seen(
             seconds,
-            len({shard for _, shard, _ in new}),
+            len({shard for table, shard, _ in new if table not in _BOOKS}),
             self.context.store.shards,
-            sum(written.values()),
+            sum(written.values()) or self._staged(),
             rows_to_do(self.context),
             self._paid([p for t, _, p in new if t == "calls"]) if "calls" in self.context.writes else None,
         )
@@ -92,6 +94,10 @@ class Watch:
                 # Beside the parts lie sketches and votes, which are on the way to rows.
                 if (found := _PART.search(path)) and found[1] in (*self.context.writes, "_releases"):
                     yield found[1], int(found[2]), path
+
+    def _staged(self) -> int:
+        folder = join(self.context.store.root, "_pending", "ingest", self.context.run_id)
+        return sum(self._counted(path) for path in listed(folder, ".parquet")) if self.context.stage == "ingest" else 0
 
     def _counted(self, path: str) -> int:
         if path not in self._rows:

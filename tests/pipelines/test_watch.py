@@ -1,6 +1,10 @@
 """How far a stage is, from the files in its store."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from prefcurate.pipelines.watch import Seen, Watch
@@ -56,6 +60,21 @@ def test_what_is_not_the_stages_output_is_no_progress(context):
     write_part(context.store.root, "annotations", 1, [annotations("a")], pending="embed")
     write_part(context.store.root, "ratings", 1, [rows("ratings", rating_id=["r"])], pending="annotate")
     assert watch.look(1.0).shards == 0
+
+
+def test_ingest_is_as_far_as_its_files_are_read_and_what_it_refused_is_no_shard(context):
+    ingest = replace(context, stage="ingest", writes=("comparisons", "quarantine", "intakes"))
+    watch = Watch(ingest)
+    root = context.store.root
+    refused = rows("quarantine", intake_id=["i"])
+    write_part(root, "quarantine", 0, [refused], pending="ingest")
+    for run in ("run-0", "run-1"):
+        folder = Path(root, "_pending", "ingest", run)
+        folder.mkdir()
+        pq.write_table(pa.table({"shard": [0, 1, 1]}), folder / "i.parquet")
+    assert watch.look(1.0) == Seen(1.0, 0, 4, 3)
+    write_part(root, "comparisons", 1, [rows("comparisons", comparison_id=["a"])])
+    assert watch.look(2.0) == Seen(2.0, 1, 4, 1)
 
 
 def test_signs_are_of_one_run_and_go_with_the_stage(context):
