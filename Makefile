@@ -23,7 +23,7 @@ ENGINES ?= engines
 test-engines: $(VENV)/.ready-dev
 	@command -v java >/dev/null && command -v mvn >/dev/null || \
 	  { echo "make test-engines needs Java 17 and Maven in PATH (Debian: openjdk-17-jre-headless, maven)"; exit 1; }
-	$(BIN)/pytest -n 2 --dist loadgroup -m "$(ENGINES)" -rs --durations=0 tests/engines
+	$(BIN)/pytest -n 2 --dist loadfile -m "$(ENGINES)" -rs --durations=0 tests/engines
 
 # Kills whatever can be killed, so often; the seed is printed, and gives the same rounds again.
 ROUNDS ?= 100

@@ -2,11 +2,13 @@
 
 import logging
 import os
+import shutil
 import signal
 import sys
 from contextlib import AbstractContextManager
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from multiprocessing.util import get_temp_dir
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
@@ -344,10 +346,16 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name, value in _ONE_THREAD_EACH.items():
         os.environ.setdefault(name, value)
-    status = status_of_command()
+    end(status_of_command())
+
+
+def end(status: int) -> NoReturn:
+    """Ends this process at once: a loaded model keeps DuckDB's types alive, which prints pages about leaks when the interpreter
+    is taken apart."""
     sys.stdout.flush()
     sys.stderr.flush()
-    # A loaded model keeps DuckDB's types alive, which prints pages about leaks when the interpreter is taken apart.
+    # Of the fork server's socket, which Python removes only when it is taken apart.
+    shutil.rmtree(get_temp_dir(), ignore_errors=True)
     os._exit(status)
 
 

@@ -1,6 +1,7 @@
 """A stage's graph handed to a runner, and its end."""
 
 import difflib
+import shutil
 from dataclasses import replace
 
 import apache_beam as beam
@@ -68,13 +69,21 @@ class Engine:
             raise FlagError(f"this runner is not installed: {error}") from error
         except ValueError as error:
             raise FlagError(f"Beam does not take the flags: {error}") from error
-        _ = pipeline | transform
         try:
-            state = pipeline.run().wait_until_finish()
-        except Exception as error:  # noqa: BLE001 whatever the runner raises ends the stage, in words
-            raise spoken(stage, error) from error
-        if state is not None and state != "DONE":
-            raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
+            _ = pipeline | transform
+            _run(stage, pipeline)
+        finally:
+            # Beam removes it only where a pipeline is a `with` block, which hides how its job ended.
+            shutil.rmtree(pipeline.local_tempdir, ignore_errors=True)
+
+
+def _run(stage: str, pipeline: beam.Pipeline) -> None:
+    try:
+        state = pipeline.run().wait_until_finish()
+    except Exception as error:  # noqa: BLE001 whatever the runner raises ends the stage, in words
+        raise spoken(stage, error) from error
+    if state is not None and state != "DONE":
+        raise StageFailed(f"stage {stage}: the runner says that the job ended as {state}; see its log above")
 
 
 def _runner(name: str) -> Runner:

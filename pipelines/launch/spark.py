@@ -7,7 +7,7 @@ import re
 import shutil
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,10 +27,10 @@ from apache_beam.runners.portability.flink_runner import FlinkJarJobServer
 from apache_beam.runners.portability.job_server import JavaJarJobServer
 from apache_beam.runners.portability.spark_runner import SparkJarJobServer
 from apache_beam.runners.worker import sdk_worker
-from grpc import RpcError
 
 from prefcurate.pipelines.launch.flags import FlagError, Said, Setting
 from prefcurate.pipelines.launch.runner import Runner
+from prefcurate.pipelines.launch.workers import without_broken_connections
 
 POOL = "localhost:50000"
 """Where a worker pool listens on every machine of a cluster; see runbooks/spark.md."""
@@ -45,6 +45,12 @@ if sys.platform == "linux":
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: no job server outlives its run
 os.execvp(sys.argv[1], sys.argv[1:])
 """
+_KEPT_MILLIS = 30_000
+"""How long a Python worker is kept that has nothing to do: between the steps of a job, since each start imports everything
+anew, and hardly longer, since the next stage's job has workers of its own."""
+_ONE_APPLICATION = "-Dbeam.spark.test.reuseSparkContext=true"
+"""Executors live as long as the job server, as in Beam's own tests: one application a run, instead of two new JVMs a stage and
+the jars sent to each of them."""
 _MANIFEST = "META-INF/MANIFEST.MF"
 
 
@@ -85,12 +91,15 @@ def _workers(said: Said, one_machine: bool) -> Mapping[str, Setting]:
                 f"{POOL} of each machine, or name an image with --sdk_container_image"
             )
     elif one_machine:
-        return {"environment_type": "LOOPBACK"}
+        return {"environment_type": "LOOPBACK", "environment_cache_millis": _KEPT_MILLIS}
     image = said.options.get("sdk_container_image")
     if image:
-        return {"environment_type": "DOCKER", "environment_config": str(image), "environment_cache_millis": 600_000}
-    # Workers are kept between the steps of a job: each start imports everything anew.
-    return {"environment_type": "EXTERNAL", "environment_config": POOL, "environment_cache_millis": 600_000}
+        return {
+            "environment_type": "DOCKER",
+            "environment_config": str(image),
+            "environment_cache_millis": _KEPT_MILLIS,
+        }
+    return {"environment_type": "EXTERNAL", "environment_config": POOL, "environment_cache_millis": _KEPT_MILLIS}
 
 
 def _endpoint(said: Said) -> Mapping[str, Setting]:
@@ -141,7 +150,9 @@ def _beside_spark(jar: str) -> list[str]:
 
 
 @contextmanager
-def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: PipelineOptions) -> Iterator[None]:
+def _job_server(
+    make: Callable[[PipelineOptions], JavaJarJobServer], properties: Sequence[str], options: PipelineOptions
+) -> Iterator[None]:
     """One job server for all stages of a run, gone with it even if it is killed."""
     server = options.view_as(JobServerOptions)
     if options.view_as(PortableOptions).job_endpoint != f"localhost:{server.job_port}":
@@ -155,7 +166,7 @@ def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: Pi
             "--job_server_java_launcher"
         )
     opens = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in _OPENED.split()]
-    server.job_server_jvm_properties = ["-c", _TIED, java, *opens, *server.job_server_jvm_properties]
+    server.job_server_jvm_properties = ["-c", _TIED, java, *opens, *properties, *server.job_server_jvm_properties]
     server.job_server_java_launcher = sys.executable
     running = make(options)
     try:
@@ -165,6 +176,8 @@ def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: Pi
             f"Beam's job server does not start: {error}; where Beam's own cannot be downloaded, build one with "
             "`make test-engines` and name it with --spark_job_server_jar or --flink_job_server_jar"
         ) from error
+    # Not put back: threads of workers in this process end after the server that they were connected to.
+    threading.excepthook = without_broken_connections
     try:
         with _pages_left_out():
             yield
@@ -175,21 +188,11 @@ def _job_server(make: Callable[[PipelineOptions], JavaJarJobServer], options: Pi
 @contextmanager
 def _pages_left_out() -> Iterator[None]:
     """Workers in this process print the pages of each try's error, which the job brings back as well and which is told once."""
-    told, threading.excepthook = threading.excepthook, _without_endings
     vars(sdk_worker)["print"] = lambda *pages, **where: None
     try:
         yield
     finally:
         del vars(sdk_worker)["print"]
-        threading.excepthook = told
-
-
-def _without_endings(raised: threading.ExceptHookArgs) -> None:
-    """Python's word on a thread that an exception ended, but of channels that an engine closed: Beam's threads take that for an
-    error, and it stands in pages at the end of every job."""
-    closed = isinstance(raised.exc_value, RpcError) and "StatusCode.CANCELLED" in str(raised.exc_value)
-    if not closed:
-        threading.__excepthook__(raised)
 
 
 def _spark_words(options: PipelineOptions) -> str:
@@ -226,7 +229,7 @@ SPARK = Runner(
     "SparkRunner",
     _spark_defaults,
     _spark_words,
-    partial(_job_server, SparkJarJobServer),
+    partial(_job_server, SparkJarJobServer, [_ONE_APPLICATION]),
     written_to=_written_to,
     start_with=_submit,
 )
@@ -234,7 +237,7 @@ FLINK = Runner(
     "FlinkRunner",
     _flink_defaults,
     _flink_words,
-    partial(_job_server, FlinkJarJobServer),
+    partial(_job_server, FlinkJarJobServer, []),
     written_to=_written_to,
     start_with=_flink_run,
 )

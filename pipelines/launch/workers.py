@@ -172,7 +172,7 @@ _PROCESSES: "weakref.WeakSet[ForkServerProcess]" = weakref.WeakSet()
 def warm() -> Iterator[None]:
     """Keeps a fork server while the block runs; ends every worker when the block does, whichever way."""
     multiprocessing.set_forkserver_preload(_IMPORTED_ONCE)
-    before, threading.excepthook = threading.excepthook, _without_broken_connections
+    before, threading.excepthook = threading.excepthook, without_broken_connections
     try:
         yield
     finally:
@@ -180,8 +180,9 @@ def warm() -> Iterator[None]:
         threading.excepthook = before
 
 
-def _without_broken_connections(raised: threading.ExceptHookArgs) -> None:
-    # Beam's threads that read from a worker raise when it is gone; that is said once, as what ended the job.
+def without_broken_connections(raised: threading.ExceptHookArgs) -> None:
+    """Python's word on a thread that an exception ended, but of connections that were broken: Beam's threads raise in pages
+    when what they read from is gone, and that is said once, as what ended the job."""
     if not issubclass(raised.exc_type, grpc.RpcError):
         threading.__excepthook__(raised)
 

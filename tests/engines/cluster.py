@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pyspark
 
+from tests.engines.lines import QUICK_JVM
+
 SPARK_HOME = Path(pyspark.__file__).parent
 _UP_WITHIN, _DOWN_WITHIN = 60.0, 10.0
 _PR_SET_PDEATHSIG = 1
@@ -62,7 +64,12 @@ def standalone(folder: Path, workers: int = 2, memory: str = "1g") -> Iterator[C
 
 @contextmanager
 def _daemon(arguments: Sequence[str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    environment = os.environ | {"SPARK_HOME": str(SPARK_HOME), "SPARK_LOCAL_IP": "127.0.0.1"}
+    environment = os.environ | {
+        "SPARK_HOME": str(SPARK_HOME),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_DAEMON_MEMORY": "256m",
+        "SPARK_DAEMON_JAVA_OPTS": QUICK_JVM,
+    }
     command = [str(SPARK_HOME / "bin" / "spark-class"), f"org.apache.spark.{arguments[0]}", *arguments[1:]]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as sink:

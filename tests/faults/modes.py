@@ -40,10 +40,12 @@ def modes(runner: str, folder: Path) -> Iterator[tuple[Mode, ...]]:
     # Needs Java, Maven and pyspark.
     from tests.engines.cluster import standalone
     from tests.engines.jars import job_server
+    from tests.engines.lines import QUICK, QUICK_EXECUTORS
 
     jar = job_server("spark")
     with standalone(folder / "cluster") as cluster:
-        flags = ("--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}")
+        there = "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}"
+        flags = *there, *QUICK, f"--job_server_jvm_properties=-D{QUICK_EXECUTORS}"
 
         def executors(command: Command) -> list[psutil.Process]:
             return [

@@ -12,6 +12,7 @@ import time
 
 import apache_beam as beam
 
+from prefcurate.pipelines.cli import end
 from prefcurate.pipelines.launch import Engine, Said
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.ingest.sources import SourceError
@@ -51,4 +52,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    os._exit(main())
+    end(main())

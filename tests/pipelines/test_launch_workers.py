@@ -56,11 +56,13 @@ def waiting():
     process.communicate()
 
 
-def test_work_is_spread_over_processes_that_end_with_it():
+def test_work_is_spread_over_processes_that_end_with_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     status, said, pids = ended(start("tell", "tell", "tell", "tell"))
     assert (status, said) == (0, "")
     assert len(pids) == 4 and len(set(pids)) == 2
     assert all_gone(pids)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_worker_that_is_gone_ends_the_run_in_words(waiting):

@@ -1,4 +1,4 @@
-"""The same command on Spark and on Flink gives the bytes of the local run, through failures too, and leaves no process behind."""
+"""The same command on a Spark cluster gives the bytes of the local run, through failures too, and leaves no process behind."""
 
 import json
 import os
@@ -15,48 +15,15 @@ import pyspark
 import pytest
 
 from prefcurate.transforms.store.store import Store
-from tests.e2e.line import SOURCES, config, contents, digest, rows, start
+from tests.e2e.line import config, contents, digest, rows, start
 from tests.engines.cluster import Cluster, free_ports, standalone
 from tests.engines.jars import job_server
+from tests.engines.lines import QUICK, QUICK_EXECUTORS, QUICK_JVM, TASTE, WITHIN, ended, group, run, small
 
 ROOT = Path(__file__).parents[2]
 QUICKSTART = ROOT / "examples" / "quickstart.yaml"
-TASTE = "--limit=40"
-"""Of each file: every stage has something to do, and the model that embeds has little."""
-_WITHIN = float(os.environ.get("ENGINES_WITHIN", 1500))
-"""Seconds for one run; engines are known to hang."""
-# Those of one group share a cluster; the groups run side by side.
-pytestmark = [pytest.mark.engines, pytest.mark.xdist_group("spark")]
-
-
-def run(*arguments: str, status: int | None = 0) -> str:
-    return ended(start("run", *arguments), status)
-
-
-def ended(process: subprocess.Popen[str], status: int | None = 0) -> str:
-    """What a command printed, which must leave no process behind."""
-    try:
-        printed, _ = process.communicate(timeout=_WITHIN)
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-    assert status is None or process.returncode == status, printed
-    assert not group(process.pid), "processes are left behind"
-    return printed
-
-
-def group(leader: int) -> list[int]:
-    """The processes of a group that still live."""
-    found = subprocess.run(["ps", "-o", "pid=,stat=", "-g", str(leader)], capture_output=True, text=True).stdout
-    return [int(line.split()[0]) for line in found.splitlines() if "Z" not in line.split()[1]]
-
-
-@pytest.fixture(scope="module")
-def local(tmp_path_factory) -> dict[str, str]:
-    """The small line's store as the local runner makes it."""
-    path = config(tmp_path_factory.mktemp("local"), SOURCES[:2])
-    run(str(path), TASTE)
-    return contents(path.parent / "store")
+QUICK_SUBMIT = ("--driver-java-options", QUICK_JVM, "--conf", QUICK_EXECUTORS)
+pytestmark = pytest.mark.engines
 
 
 @pytest.fixture(scope="module")
@@ -72,29 +39,20 @@ def cluster(tmp_path_factory) -> Iterator[Cluster]:
 def spark(cluster) -> tuple[str, ...]:
     """The flags that lead there."""
     jar = job_server("spark")
-    return "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}"
+    quick = *QUICK, f"--job_server_jvm_properties=-D{QUICK_EXECUTORS}"
+    return "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}", *quick
 
 
 def test_a_small_line_on_a_spark_cluster(tmp_path, local, spark):
-    path = config(tmp_path, SOURCES[:2])
-    printed = run(str(path), TASTE, *spark)
+    printed = run(small(tmp_path), TASTE, *spark)
     assert "on Spark at spark://127.0.0.1:" in printed
     assert "Traceback" not in printed
     assert contents(tmp_path / "store") == local
 
 
-@pytest.mark.xdist_group("flink")
-def test_a_small_line_on_flink(tmp_path, local):
-    jar = job_server("flink")
-    path = config(tmp_path, SOURCES[:2])
-    printed = run(str(path), TASTE, "--runner=FlinkRunner", f"--flink_job_server_jar={jar}")
-    assert "on Flink at [local]" in printed
-    assert contents(tmp_path / "store") == local
-
-
 def test_an_error_of_ours_is_one_message_on_spark(spark):
     command = [sys.executable, "-m", "tests.pipelines.launched", "tell", "raise", *spark]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=_WITHIN)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WITHIN)
     # The source's description is wrong.
     assert done.returncode == 2, done.stderr
     assert done.stderr.strip() == "prefcurate: source 'a' is wrong:\nits second line says how"
@@ -112,8 +70,8 @@ def executors(leader: int) -> list[int]:
 
 @pytest.mark.slow
 def test_a_killed_executor_changes_no_byte(tmp_path, local, cluster, spark):
-    path = config(tmp_path, SOURCES[:2])
-    running = start("run", str(path), TASTE, *spark)
+    path = small(tmp_path)
+    running = start("run", path, TASTE, *spark)
     wait(running, lambda: any((tmp_path / "store" / "_pending").rglob("*")), "work begins")
     (victim, *_) = [each for worker in cluster.workers for each in executors(worker.pid)]
     os.kill(victim, signal.SIGKILL)
@@ -121,12 +79,12 @@ def test_a_killed_executor_changes_no_byte(tmp_path, local, cluster, spark):
     if running.returncode:
         # Spark may give the job up; then the next run goes on.
         assert "Traceback" not in printed
-        run(str(path), TASTE, *spark)
+        run(path, TASTE, *spark)
     assert contents(tmp_path / "store") == local
 
 
 def wait(running: subprocess.Popen[str], done: Callable[[], bool], what: str) -> None:
-    until = time.monotonic() + _WITHIN
+    until = time.monotonic() + WITHIN
     while not done():
         assert running.poll() is None and time.monotonic() < until, f"it ended before {what}"
         time.sleep(0.1)
@@ -147,8 +105,8 @@ def test_a_written_job_runs_as_often_as_something_is_new(tmp_path, spark):
     with worker_pool(port) as environment:
         for file in ("monday", "tuesday"):
             write_votes(votes / f"{file}.jsonl")
-            submit = [f"{environment['SPARK_HOME']}/bin/spark-submit", "--master", master, str(job)]
-            done = subprocess.run(submit, env=environment, capture_output=True, text=True, timeout=_WITHIN)
+            submit = [f"{environment['SPARK_HOME']}/bin/spark-submit", "--master", master, *QUICK_SUBMIT, str(job)]
+            done = subprocess.run(submit, env=environment, capture_output=True, text=True, timeout=WITHIN)
             assert done.returncode == 0, done.stderr[-4000:]
     assert ledger(path) == ["ingest", "ingest"]
     assert "ingest" in run(str(path), "--stages=ingest")
