@@ -14,9 +14,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pyspark
 
 from tests.engines.lines import QUICK_JVM
+from tests.faults.processes import children
 
 SPARK_HOME = Path(pyspark.__file__).parent
 _UP_WITHIN, _DOWN_WITHIN = 60.0, 10.0
@@ -31,6 +33,10 @@ class Cluster:
     url: str
     workers: tuple[subprocess.Popen[bytes], ...]
     logs: Path
+
+    def executors(self) -> list[psutil.Process]:
+        """The processes that do a job's work, below the workers."""
+        return [found for worker in self.workers for found in children(worker.pid, "CoarseGrainedExecutorBackend")]
 
     def told(self) -> str:
         """What its processes wrote, for the message of a test that fails."""

@@ -58,29 +58,27 @@ def test_an_error_of_ours_is_one_message_on_spark(spark):
     assert done.stderr.strip() == "prefcurate: source 'a' is wrong:\nits second line says how"
 
 
-def executors(leader: int) -> list[int]:
-    """Spark's processes that do a job's work, below a worker."""
-    found = subprocess.run(["ps", "-eo", "pid=,ppid=,args="], capture_output=True, text=True).stdout
-    return [
-        int(line.split()[0])
-        for line in found.splitlines()
-        if int(line.split()[1]) == leader and "CoarseGrainedExecutorBackend" in line
-    ]
-
-
 @pytest.mark.slow
 def test_a_killed_executor_changes_no_byte(tmp_path, local, cluster, spark):
     path = small(tmp_path)
     running = start("run", path, TASTE, *spark)
-    wait(running, lambda: any((tmp_path / "store" / "_pending").rglob("*")), "work begins")
-    (victim, *_) = [each for worker in cluster.workers for each in executors(worker.pid)]
-    os.kill(victim, signal.SIGKILL)
+    try:
+        # Of two units that embed, one is done.
+        wait(running, lambda: "ingest" in ledger(path) and pending(path), "work begins")
+        cluster.executors()[0].kill()
+    except BaseException:
+        os.killpg(running.pid, signal.SIGKILL)
+        raise
     printed = ended(running, status=None)
     if running.returncode:
         # Spark may give the job up; then the next run goes on.
         assert "Traceback" not in printed
         run(path, TASTE, *spark)
     assert contents(tmp_path / "store") == local
+
+
+def pending(path: str) -> bool:
+    return any(each.is_file() for each in (Path(path).parent / "store" / "_pending").rglob("*"))
 
 
 def wait(running: subprocess.Popen[str], done: Callable[[], bool], what: str) -> None:
@@ -135,8 +133,10 @@ def stored(path: Path) -> Store:
     return Store.open(str(path.parent / "store"))
 
 
-def ledger(path: Path) -> list[str]:
-    return [entry.stage for entry in stored(path).ledger()]
+def ledger(path: str | Path) -> list[str]:
+    """The stages that have ended."""
+    begun = (Path(path).parent / "store" / "store.json").exists()
+    return [entry.stage for entry in stored(Path(path)).ledger()] if begun else []
 
 
 @contextmanager

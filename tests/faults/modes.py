@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-from tests.faults.processes import Command, children
+from tests.faults.processes import Command
 
 RUNNERS = ("local", "spark")
 
@@ -46,10 +46,6 @@ def modes(runner: str, folder: Path) -> Iterator[tuple[Mode, ...]]:
     with standalone(folder / "cluster") as cluster:
         there = "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}"
         flags = *there, *QUICK, f"--job_server_jvm_properties=-D{QUICK_EXECUTORS}"
-
-        def executors(command: Command) -> list[psutil.Process]:
-            return [
-                found for worker in cluster.workers for found in children(worker.pid, "CoarseGrainedExecutorBackend")
-            ]
-
-        yield (Mode("Spark", flags, {"executor": executors, "job server": Command.job_servers}),)
+        yield (
+            Mode("Spark", flags, {"executor": lambda command: cluster.executors(), "job server": Command.job_servers}),
+        )
