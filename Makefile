@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set every process compiles all libraries again: a run takes twice the CPU.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-engines test-faults check clean
+.PHONY: run test test-engines engines test-faults check clean
 
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
@@ -17,13 +17,17 @@ run: $(VENV)/.ready
 test: $(VENV)/.ready-dev check
 	$(BIN)/pytest -n 2 --dist loadfile -m "not engines" tests
 
-# A small line on a Spark cluster and on Flink, and the quick start on Spark, against local runs; Maven builds Beam's job servers into
-# build/engines at first. ENGINES='engines and not quickstart and not slow' is the short form.
+# A small line on a Spark cluster and on Flink, through a killed executor and as a jar for spark-submit, and the quick start on Spark:
+# all against local runs. ENGINES='engines and not quickstart and not slow' is the short form, which CI runs.
 ENGINES ?= engines
-test-engines: $(VENV)/.ready-dev
-	@command -v java >/dev/null && command -v mvn >/dev/null || \
-	  { echo "make test-engines needs Java 17 and Maven in PATH (Debian: openjdk-17-jre-headless, maven)"; exit 1; }
+test-engines: engines
 	$(BIN)/pytest -n 2 --dist loadfile -m "$(ENGINES)" -rs --durations=0 tests/engines
+
+# Beam's job servers, into build/engines: minutes at first, nothing later.
+engines: $(VENV)/.ready-dev
+	@command -v java >/dev/null && command -v mvn >/dev/null || \
+	  { echo "the engines' tests need Java 17 and Maven in PATH (Debian: openjdk-17-jre-headless, maven)"; exit 1; }
+	$(BIN)/python -m tests.engines.jars
 
 # Kills whatever can be killed, so often; the seed is printed, and gives the same rounds again.
 ROUNDS ?= 100

@@ -21,7 +21,7 @@ from tests.engines.lines import QUICK_JVM
 from tests.faults.processes import children
 
 SPARK_HOME = Path(pyspark.__file__).parent
-_UP_WITHIN, _DOWN_WITHIN = 60.0, 10.0
+_UP_WITHIN, _DOWN_WITHIN = 300.0, 10.0
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None)
 

@@ -66,3 +66,8 @@ def _folded(line: str) -> bytes:
     while len(rest) > _LINE:
         folded, rest = folded + rest[:_LINE] + b"\r\n", b" " + rest[_LINE:]
     return folded + rest + b"\r\n"
+
+
+if __name__ == "__main__":
+    for engine in _MAIN:
+        print(job_server(engine))
