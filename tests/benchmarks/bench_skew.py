@@ -26,41 +26,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psutil
 import yaml
 
+from tests.benchmarks.corpus import FIELDS
+from tests.benchmarks.watching import INTERVAL, Cost, Watch, alone
 from tests.faults.stores import Ledger
 from tests.transforms.screen.real import answers, generations
 
 KINDS = ("plain", "one_prompt", "empty_prompt", "template", "chain", "mixed")
 SKEWED = KINDS[1:-1]
-INTERVAL = 0.2
 _PEOPLE = 40
-_FIELDS = {
-    "prompt": "question",
-    "response_a": "answer1",
-    "response_b": "answer2",
-    "row_id": "id",
-    "label": {
-        "each": "votes",
-        "path": "vote",
-        "values": {"1": "a", "2": "b", "0": "tie"},
-        "annotator": "who",
-        "kind": {"constant": "person"},
-    },
-}
-
-
-@dataclass
-class Cost:
-    """What a stage took: seconds of the processors, MiB at the worst moment."""
-
-    cpu: float = 0.0
-    peak: float = 0.0
 
 
 def rows(kind: str, count: int) -> Iterator[dict[str, Any]]:
@@ -97,7 +76,7 @@ def _text(sentences: Sequence[list[str]], rng: random.Random, count: int) -> str
 def _votes(rng: random.Random) -> list[dict[str, str]]:
     names = [f"worker-{rng.randrange(_PEOPLE)}" for _ in range(2)]
     names += [f"expert-{rng.randrange(3)}"] if rng.random() < 0.05 else []
-    return [{"who": name, "vote": rng.choice("1120")} for name in names]
+    return [{"who": name, "kind": "person", "order": "unknown", "vote": rng.choice("1120")} for name in names]
 
 
 def prepared(folder: Path, kind: str, count: int, shards: int = 4) -> Path:
@@ -109,7 +88,7 @@ def prepared(folder: Path, kind: str, count: int, shards: int = 4) -> Path:
     values = {
         "store": "store",
         "shards": shards,
-        "sources": [{"name": "made", "path": "rows.jsonl", "licence": "MIT", "fields": _FIELDS}],
+        "sources": [{"name": "made", "path": "rows.jsonl", "licence": "MIT", "fields": FIELDS}],
         "gold": {"annotators": ["person:*/expert-*"], "audit": 0.4},
         "annotators": [
             {"name": "instructions", "kind": "checks"},
@@ -136,29 +115,32 @@ def run(config: Path) -> dict[str, Cost]:
         root = Path(__file__).parents[2]
         child = subprocess.Popen(command, cwd=root, env=environment, stdout=printed, stderr=subprocess.STDOUT)
     found: dict[str, Cost] = {}
-    process, now, before, done = psutil.Process(child.pid), Cost(), 0.0, 0
+    watch, told, done = Watch(psutil.Process(child.pid), alone), _Told(), 0
     while child.poll() is None:
-        used, held = _used(process)
-        now.peak = max(now.peak, held)
+        watch.look()
         for stage in ledger.done()[done:]:
-            found[stage], now, before, done = Cost(used - before, now.peak), Cost(), used, done + 1
+            found[stage], done = told.since(watch), done + 1
         time.sleep(INTERVAL)
     if child.returncode:
         raise SystemExit(f"{config} failed, see {log}:\n{log.read_text()[-2000:]}")
     for stage in ledger.done()[done:]:
-        found[stage] = now
+        found[stage] = told.since(watch)
     return found
 
 
-def _used(root: psutil.Process) -> tuple[float, float]:
-    cpu, held = 0.0, 0.0
-    try:
-        for process in (root, *root.children(recursive=True)):
-            times = process.cpu_times()
-            cpu, held = cpu + times.user + times.system, held + process.memory_info().rss / 2**20
-    except psutil.Error:
-        pass
-    return cpu, held
+class _Told:
+    """What was told of a watch so far."""
+
+    def __init__(self) -> None:
+        self._wall, self._sums = time.perf_counter(), (0.0, 0.0, 0.0)
+
+    def since(self, watch: Watch) -> Cost:
+        """What was used since the last time."""
+        wall, sums = time.perf_counter(), watch.sums()
+        cpu, read, written = (now - before for now, before in zip(sums, self._sums, strict=True))
+        cost = Cost(wall - self._wall, cpu, watch.peak / 2**20, read / 2**20, written / 2**20)
+        self._wall, self._sums, watch.peak = wall, sums, 0.0
+        return cost
 
 
 def table(found: dict[tuple[str, int], dict[str, Cost]]) -> Iterator[str]:

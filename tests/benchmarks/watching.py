@@ -3,7 +3,7 @@
 import os
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,11 +41,23 @@ class Cost:
         )
 
 
+def by_share(process: psutil.Process) -> float:
+    """Bytes that a process holds, shared pages by its share (on Linux; elsewhere all of them)."""
+    about = process.memory_full_info()
+    return float(getattr(about, "pss", about.rss))
+
+
+def alone(process: psutil.Process) -> float:
+    """Bytes that a process holds, shared pages too: the same whatever other commands share them at the moment."""
+    return float(process.memory_info().rss)
+
+
 @dataclass
 class Watch:
     """Adds up what a process and its descendants use, by looking at them again and again."""
 
     root: psutil.Process
+    held: Callable[[psutil.Process], float] = by_share
     peak: float = 0.0
     _seen: dict[tuple[int, float], tuple[float, float, float]] = field(default_factory=dict)
 
@@ -55,7 +67,7 @@ class Watch:
         for process in self._alive():
             try:
                 with process.oneshot():
-                    total += _held(process)
+                    total += self.held(process)
                     times, moved = process.cpu_times(), process.io_counters()
                     used = times.user + times.system
                     self._seen[process.pid, process.create_time()] = (used, moved.read_chars, moved.write_chars)
@@ -97,9 +109,3 @@ def watched(command: Sequence[str], log: Path, environment: Mapping[str, str]) -
     # The system counts to the end those that were waited for; what was looked at may lack the last moment.
     cpu = max(seen, after.children_user + after.children_system - before.children_user - before.children_system)
     return Cost(wall, cpu, watch.peak / 2**20, read / 2**20, written / 2**20)
-
-
-def _held(process: psutil.Process) -> float:
-    """Bytes that a process holds, shared pages by its share (on Linux; elsewhere all of them)."""
-    about = process.memory_full_info()
-    return float(getattr(about, "pss", about.rss))

@@ -23,7 +23,7 @@ DATA = Path(__file__).parents[2] / "examples" / "data"
 PRD = DATA / "prd-vicuna80"
 PATIENCE = 900
 """Seconds until a command that should take some tens of them counts as hanging; the machine may be busy with others."""
-_LFQA = {
+LFQA = {
     "prompt": "question",
     "response_a": "answer_a",
     "response_b": "answer_b",
@@ -44,7 +44,7 @@ SOURCES: tuple[dict[str, Any], ...] = (
         "path": [str(PRD / folder) for folder in ("generations", "prompts", "ratings-human")],
         "licence": "MIT",
     },
-    {"name": "lfqa", "path": str(DATA / "prd-lfqa"), "licence": "MIT", "fields": _LFQA},
+    {"name": "lfqa", "path": str(DATA / "prd-lfqa"), "licence": "MIT", "fields": LFQA},
 )
 
 

@@ -14,23 +14,15 @@ import tarfile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.e2e.line import DATA, config, contents, start
+from tests.e2e.line import DATA, LFQA, config, contents, start
 
 HERE = Path(__file__).parent
 ROWS, MORE = 24, 6
-FIELDS = {
-    "prompt": "question",
-    "response_a": "answer_a",
-    "response_b": "answer_b",
-    "label": {"path": "overall_preference", "values": {"-1": "a", "1": "b", "0": "tie"}},
-    "kind": {"constant": "person"},
-    "annotator": {"constant": "expert"},
-}
 
 
 def source(name: str) -> dict[str, object]:
     """A source of the golden store: a file beside its configuration."""
-    return {"name": name, "path": f"{name}.jsonl", "licence": "MIT", "fields": FIELDS}
+    return {"name": name, "path": f"{name}.jsonl", "licence": "MIT", "fields": LFQA}
 
 
 def make(name: str) -> None:

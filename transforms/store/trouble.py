@@ -13,7 +13,7 @@ from deltalake.exceptions import DeltaError
 from prefcurate.schemas.errors import SpokenError
 from prefcurate.transforms.store.errors import FULL_WORDS, StoreFull, WrongStore
 from prefcurate.transforms.store.files import absolute
-from prefcurate.transforms.store.verify import damaged, find_damage
+from prefcurate.transforms.store.verify import Damage, damaged, find_damage, stored_bytes
 
 _FULL = {
     errno.ENOSPC: "no space left on the disk",
@@ -24,23 +24,35 @@ _READ_ONLY_WORDS = re.compile(
     r"read-only file ?system|errno 30|os error 30|permission denied|errno 13|os error 13", re.I
 )
 
+READ_WHOLE_BYTES = 2_000_000_000
+"""Of a store up to this size every file is read when the reason of an error is looked for: some seconds."""
+_FILE_NAME = re.compile(r"[^\s/\\'\"=:]+\.(?:parquet|json)\b")
+_BROKEN_WORDS = re.compile(
+    r"magic|thrift|footer|decompress|corrupt|truncat|deseriali[sz]|unexpected end|end of (?:file|stream)|utf-?8|checksum",
+    re.I,
+)
+"""How Arrow, DuckDB and Delta tell that a file's bytes make no sense."""
+
 
 @contextmanager
-def explained(root: str, also: tuple[type[SpokenError], ...] = ()) -> Iterator[None]:
+def explained(
+    root: str, also: tuple[type[SpokenError], ...] = (), but: tuple[type[SpokenError], ...] = ()
+) -> Iterator[None]:
     """Looks for the reason in the store when something in the block fails in a way that says little by itself.
 
     Args:
         root: the store.
         also: errors that speak, but know the reason no better: a job that failed on a worker.
+        but: of those, the ones that know it: a worker that was killed.
 
     Raises:
         StoreFull: there is no room, or no right to write.
-        DamagedStore: files of the store are damaged; all of them are named.
+        DamagedStore: files of the store are damaged; those that `_damage_behind` looked at are named.
     """
     try:
         yield
     except Exception as error:
-        if isinstance(error, SpokenError) and not isinstance(error, also):
+        if isinstance(error, SpokenError) and (isinstance(error, but) or not isinstance(error, also)):
             raise
         spoken = reason(root, error)
         if spoken is None:
@@ -58,11 +70,23 @@ def reason(root: str, error: Exception) -> SpokenError | None:
             f"the store {root} can be read and not be written; make it writable and run the same command again: {_KEPT}"
         )
     try:
-        found = find_damage(root)
+        found = _damage_behind(root, told)
     except (SpokenError, OSError, ValueError, DeltaError):
         # The search for a reason must not hide the error itself.
         return None
     return damaged(root, found) if found else None
+
+
+def _damage_behind(root: str, told: str) -> list[Damage]:
+    """Damage that may be the reason of an error.
+
+    A store of terabytes is not read whole for every unexpected failure: only the files that the error names are, and of all others
+    the sizes are looked at. Not before the error sounds like a broken file is everything read.
+    """
+    if stored_bytes(root) <= READ_WHOLE_BYTES:
+        return find_damage(root)
+    found = find_damage(root, frozenset(_FILE_NAME.findall(told)))
+    return found if found or not _BROKEN_WORDS.search(told) else find_damage(root)
 
 
 _KEPT = "what was finished is kept, nothing is asked twice"

@@ -5,9 +5,10 @@ A part is named by the sha256 of its bytes and its size stands in the table's lo
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import pyarrow as pa
@@ -16,7 +17,7 @@ from deltalake.exceptions import DeltaError
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store.about import about_file, read_about
 from prefcurate.transforms.store.errors import DamagedStore, StoreError
-from prefcurate.transforms.store.files import exists, join, listed, names_in, opened, read_bytes, size_of
+from prefcurate.transforms.store.files import described, exists, join, listed, names_in, opened, read_bytes, size_of
 from prefcurate.transforms.store.logs import empty_commits, has_log, log_folder
 from prefcurate.transforms.store.losses import REPAIR
 from prefcurate.transforms.store.parts import table_folder
@@ -67,8 +68,20 @@ class _Expected:
     rows: int = 0
 
 
-def find_damage(root: str) -> list[Damage]:
+_Check = Callable[[Iterable[_Expected]], Iterator[Damage | None]]
+
+
+def stored_bytes(root: str) -> int:
+    """Of all files below a store's address."""
+    return sum(file.bytes for file in described(root))
+
+
+def find_damage(root: str, suspects: Container[str] | None = None) -> list[Damage]:
     """Everything in a store that is not what was written. Reads every file once.
+
+    Args:
+        root: the store.
+        suspects: names of files (without folders); of all other parts and files of releases only the size is looked at then.
 
     Raises:
         StoreError: there is no store at this address.
@@ -84,9 +97,10 @@ def find_damage(root: str) -> list[Damage]:
         *_pending(root),
     ]
     with ThreadPoolExecutor(READERS) as readers:
-        parts = [damage for damage in readers.map(_checked, expected) if damage is not None]
+        check = partial(_checked, suspects=suspects)
+        parts = [damage for damage in readers.map(check, expected) if damage is not None]
         lost_ledger = "stages" in logs or any(damage.table == "stages" for damage in parts)
-        releases = list(_releases(store, readers, lost_ledger))
+        releases = list(_releases(store, partial(readers.map, check), lost_ledger))
     return sorted([*about, *logs.values(), *parts, *releases])
 
 
@@ -205,19 +219,19 @@ def _shard(path: str) -> int:
     return int(told) if told.isdigit() else 0
 
 
-def _checked(expected: _Expected) -> Damage | None:
-    what = _wrong(expected)
+def _checked(expected: _Expected, suspects: Container[str] | None = None) -> Damage | None:
+    what = _wrong(expected, suspects is None or expected.path.rpartition("/")[2] in suspects)
     if what is None:
         return None
     return Damage(expected.kind, expected.table, expected.shard, expected.path, what, expected.rows)
 
 
-def _wrong(expected: _Expected) -> str | None:
+def _wrong(expected: _Expected, bytes_too: bool) -> str | None:
     try:
         size = size_of(expected.path)
         if expected.bytes is not None and size < expected.bytes:
             return f"is truncated: {size:,} of {expected.bytes:,} bytes"
-        if not expected.sha256:
+        if not expected.sha256 or not bytes_too:
             return None
         with opened(expected.path) as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -228,11 +242,11 @@ def _wrong(expected: _Expected) -> str | None:
     return None if digest == expected.sha256 else "is corrupted: its bytes are not those that were written"
 
 
-def _releases(store: Store, readers: ThreadPoolExecutor, lost_ledger: bool) -> Iterator[Damage]:
+def _releases(store: Store, checked: _Check, lost_ledger: bool) -> Iterator[Damage]:
     names = names_in(join(store.root, "releases"))
     sealed = _sealed(store)
     for name in sorted({*names, *sealed} - {"current"}):
-        yield from _release(store, name, sealed.get(name), readers)
+        yield from _release(store, name, sealed.get(name), checked)
     pointer = join(store.root, "releases", "current")
     told = read_bytes(pointer).decode(errors="replace").strip() if exists(pointer) else ""
     if sealed and told not in sealed:
@@ -248,7 +262,7 @@ def _sealed(store: Store) -> dict[str, str]:
     return {row["release_id"]: row["manifest_sha256"] for row in rows}
 
 
-def _release(store: Store, name: str, sealed: str | None, readers: ThreadPoolExecutor) -> Iterator[Damage]:
+def _release(store: Store, name: str, sealed: str | None, checked: _Check) -> Iterator[Damage]:
     folder = join(store.root, "releases", name)
     path = join(folder, "manifest.json")
     if not exists(path):
@@ -265,6 +279,6 @@ def _release(store: Store, name: str, sealed: str | None, readers: ThreadPoolExe
         yield Damage("release", name, 0, path, "is corrupted: it is not the manifest that was written")
         return
     wanted = [_Expected("release", name, 0, join(folder, f["path"]), f["bytes"], f["sha256"], f["rows"]) for f in files]
-    yield from (damage for damage in readers.map(_checked, wanted) if damage is not None)
+    yield from (damage for damage in checked(wanted) if damage is not None)
     if not exists(join(folder, "README.md")):
         yield Damage("release", name, 0, join(folder, "README.md"), "is missing")

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from prefcurate.schemas.errors import SpokenError
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.store import repair as repair_module
+from prefcurate.transforms.store import trouble, verify
 from prefcurate.transforms.store.losses import losses
 from prefcurate.transforms.store.repair import repair
 from prefcurate.transforms.store.store import DamagedStore, Store
@@ -186,3 +188,55 @@ def test_an_error_of_a_whole_store_stays_what_it_is(tmp_path):
     with pytest.raises(ZeroDivisionError), explained(store.root):
         _ = 1 / 0
     assert set(TABLES) >= {FACT}
+
+
+@pytest.fixture
+def large(tmp_path, monkeypatch) -> tuple[Store, str, str]:
+    """A store that counts as large, with two corrupted parts, of which only the sizes are right."""
+    monkeypatch.setattr(trouble, "READ_WHOLE_BYTES", 0)
+    store = new_store(tmp_path)
+    paths = [fact_part(store, ("p", answer)).path for answer in ("x", "y")]
+    for path in paths:
+        spoil(path, "corrupted")
+    return store, *paths
+
+
+def test_of_a_large_store_the_files_that_an_error_names_are_read_first(large):
+    store, named, other = large
+    with pytest.raises(DamagedStore) as caught, explained(store.root):
+        raise OSError(f"Could not open '{named}'")
+    assert named in str(caught.value) and other not in str(caught.value)
+
+
+def test_a_large_store_is_read_whole_when_an_error_sounds_like_a_broken_file(large):
+    store, *paths = large
+    with pytest.raises(DamagedStore) as caught, explained(store.root):
+        raise OSError("ZSTD decompression failed: Data corruption detected")
+    assert all(path in str(caught.value) for path in paths)
+
+
+def test_a_large_store_is_not_read_for_an_error_of_another_kind(large, monkeypatch):
+    monkeypatch.setattr(verify, "opened", None)
+    with pytest.raises(ZeroDivisionError), explained(large[0].root):
+        _ = 1 / 0
+
+
+def test_of_a_large_store_sizes_are_always_looked_at(large):
+    store, path, _ = large
+    spoil(path, "truncated")
+    commit(store, [part := fact_part(store, ("q", "z"))], "one")
+    spoil(part.path, "truncated")
+    with pytest.raises(DamagedStore, match=f"{part.path} is truncated"), explained(store.root):
+        _ = 1 / 0
+
+
+def test_an_error_that_knows_its_reason_is_told_without_a_search(large, monkeypatch):
+    class Failed(SpokenError):
+        pass
+
+    class Killed(Failed):
+        pass
+
+    monkeypatch.setattr(trouble, "find_damage", None)
+    with pytest.raises(Killed), explained(large[0].root, also=(Failed,), but=(Killed,)):
+        raise Killed("the worker is gone")
