@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
+from prefcurate.transforms.ingest.orient import TEXTS
 from prefcurate.transforms.ingest.staging import Slice
 from prefcurate.transforms.store.duck import connect, reads
 from prefcurate.transforms.store.files import arrow_files, opened
@@ -56,11 +57,13 @@ def build_shard(
 def _register(connection: duckdb.DuckDBPyConnection, slices: Sequence[Slice]) -> None:
     """The staged rows of a shard as `staged`."""
     paths = [piece.path for piece in sorted(slices)]
-    if not reads(paths):
-        connection.register("staged", staged_rows(slices))
-        return
-    staged = connection.read_parquet(paths, hive_partitioning=False)
-    staged.filter(f"shard = {int(slices[0].shard)}").create_view("staged")
+    if reads(paths):
+        written = connection.read_parquet(paths, hive_partitioning=False)
+        written.filter(f"shard = {int(slices[0].shard)}").create_view("written")
+    else:
+        connection.register("written", staged_rows(slices))
+    texts = ", ".join(f"{read} AS {text}" for text, read in TEXTS.items())
+    connection.execute(f"CREATE TEMP VIEW staged AS SELECT * REPLACE ({texts}) FROM written")  # noqa: S608
 
 
 def passes_for(slices: Sequence[Slice]) -> int:

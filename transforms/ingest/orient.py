@@ -43,7 +43,24 @@ STAGED = pa.schema(
     ]
 )
 """One pair of one input row, with everything said about it, on its way to its shard. Ids of facts are not yet known:
-they depend on how many identical rows the source has."""
+they depend on how many identical rows the source has.
+
+Where a message of one part says the same as its text, `prompt_text`, `response_a_text` or `response_b_text` is null (`slim`), and
+is read from the message again (`TEXTS`)."""
+TEXTS = {
+    text: f"coalesce({text}, {text.removesuffix('_text')}[1].content[1].text)"
+    for text in ("prompt_text", "response_a_text", "response_b_text")
+}
+"""How DuckDB reads the three texts of a staged row."""
+
+
+def slim(pair: dict[str, Any]) -> dict[str, Any]:
+    """A row of `STAGED` without texts that stand in it twice: most of what is written, and read once."""
+    return pair | {text: None for text in TEXTS if _stands_in(pair[text.removesuffix("_text")], pair[text])}
+
+
+def _stands_in(messages: list[dict[str, Any]], text: str) -> bool:
+    return len(messages) == 1 and len(messages[0]["content"]) == 1 and messages[0]["content"][0]["text"] == text
 
 
 def row_hash(identity: Any) -> str:

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.records import InputRow, Pairs, Unreadable
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash
+from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash, slim
 from prefcurate.transforms.ingest.sources import Intake, open_source_file
 from prefcurate.transforms.store.files import join, replacing
 from prefcurate.transforms.store.parts import Part, write_part
@@ -182,7 +182,7 @@ def _misfit(row: _Row) -> Exception | None:
 
 
 def _table(rows: Iterable[_Row]) -> pa.Table:
-    return pa.Table.from_pylist([pair for row in rows for pair in row.pairs], schema=STAGED)
+    return pa.Table.from_pylist([slim(pair) for row in rows for pair in row.pairs], schema=STAGED)
 
 
 def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
