@@ -38,6 +38,10 @@ class Cluster:
         """The processes that do a job's work, below the workers."""
         return [found for worker in self.workers for found in children(worker.pid, "CoarseGrainedExecutorBackend")]
 
+    def applications(self) -> set[str]:
+        """The names of those that executors were started for."""
+        return {folder.name for folder in self.logs.glob("worker*/app-*")}
+
     def told(self) -> str:
         """What its processes wrote, for the message of a test that fails."""
         files = sorted(self.logs.rglob("*.log")) + sorted(self.logs.rglob("stderr"))

@@ -43,8 +43,10 @@ def spark(cluster) -> tuple[str, ...]:
     return "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}", *quick
 
 
-def test_a_small_line_on_a_spark_cluster(tmp_path, local, spark):
+def test_a_small_line_on_a_spark_cluster(tmp_path, local, cluster, spark):
+    before = cluster.applications()
     printed = run(small(tmp_path), TASTE, *spark)
+    assert len(cluster.applications() - before) == 1, "all stages have the same executors"
     assert "on Spark at spark://127.0.0.1:" in printed
     assert "Traceback" not in printed
     assert contents(tmp_path / "store") == local

@@ -130,7 +130,7 @@ class Command:
 
     def job_servers(self) -> list[psutil.Process]:
         """Beam's job server, which it started."""
-        return children(self.pid, "SparkJobServerDriver")
+        return children(self.pid, "--spark-master-url")
 
     def kill(self) -> None:
         """The launcher alone: what it started goes on without it."""

@@ -21,6 +21,8 @@ NAMES = [stage.name for stage in STAGES]
 ASKING = ("describe", "annotate")
 HANGS = 900.0
 """Seconds without any stage's end after which a run counts as hanging."""
+STARTS = 60.0
+"""Seconds in which a process comes that is to be killed: an engine's take as long on a busy machine."""
 TRIES = 3
 """Runs of one store that may end unfinished although nothing was killed in them, as after the judge was away."""
 START = "start"
@@ -184,9 +186,11 @@ class Disturbed:
             self.judge.start(self._marked.environment)
             return "the judge"
         if kill.victim in self.mode.processes:
-            for _ in polled(5.0):
+            for _ in polled(STARTS):
                 found = self.mode.processes[kill.victim](command)
-                if found and command.status is None:
+                if command.status is not None:
+                    return "nobody: it had ended"
+                if found:
                     index = int(kill.which * len(found))
                     found[index].kill()
                     return f"{kill.victim} {index + 1} of {len(found)}"
