@@ -21,7 +21,7 @@ from prefcurate.transforms.store.losses import REPAIR, Lost, remark
 from prefcurate.transforms.store.merge import merge_parts
 from prefcurate.transforms.store.parts import Part, table_folder
 from prefcurate.transforms.store.reshard import shards_of_rows
-from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.store.store import Store, forget_logs
 from prefcurate.transforms.store.verify import Damage, damaged_parts
 
 _KEYS = ["prompt_id", "comparison_id", "response_a_id", "response_b_id"]
@@ -156,6 +156,7 @@ def _rebuild(store: Store, table: str, aside: str, run_id: str) -> None:
     _commit(made, table, whole, 0, f"{run_id}/{REPAIR}/{table}")
     _set_aside(store.root, aside, [log])
     move(join(made.address(table), "_delta_log"), log)
+    forget_logs()
     remove(work)
 
 

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any
 
 import pyarrow as pa
@@ -166,6 +167,11 @@ class Store:
         return sorted(found)
 
     def _adds(self, table: str, version: int | None) -> pa.Table:
+        if version is not None and "://" in self.root:
+            return _adds_at(self, table, version)
+        return self._adds_read(table, version)
+
+    def _adds_read(self, table: str, version: int | None) -> pa.Table:
         return persistently(self.root, lambda: pa.table(self.delta(table, version).get_add_actions(flatten=True)))
 
     def rows(self, table: str, version: int | None = None) -> int:
@@ -280,8 +286,12 @@ class Store:
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
-        entries = map(LedgerEntry.of, self.dataset("stages").to_table().to_pylist())
-        return sorted(entries, key=lambda entry: entry.sequence)
+        if "://" in self.root:
+            # There every file is several requests, and a run reads the ledger often.
+            rows = [row for _, path in self.files("stages") for row in _rows_behind(path)]
+        else:
+            rows = self.dataset("stages").to_table().to_pylist()
+        return sorted(map(LedgerEntry.of, rows), key=lambda entry: entry.sequence)
 
     def latest(self, stage: str, settings: str | None = None) -> LedgerEntry | None:
         """The newest entry of a stage (under one configuration of it)."""
@@ -334,3 +344,21 @@ class Store:
         transaction = f"{run_id}/{stage}/ledger"
         self.commit("stages", [part], base=base, replace=False, transaction=transaction, metadata={"stage": stage})
         return entry
+
+
+def forget_logs() -> None:
+    """For whoever makes a table's log anew, in which old numbers name new versions."""
+    _adds_at.cache_clear()
+
+
+@lru_cache(maxsize=256)
+def _adds_at(store: Store, table: str, version: int) -> pa.Table:
+    """What a version of a table holds never changes, and behind an address asking for it is a request for every commit."""
+    return store._adds_read(table, version)
+
+
+@cache
+def _rows_behind(path: str) -> list[dict[str, Any]]:
+    """The rows of a part of the ledger: its name is the hash of its bytes, so they never change."""
+    rows: list[dict[str, Any]] = arrow_dataset([path], TABLES["stages"].schema.remove_metadata()).to_table().to_pylist()
+    return rows

@@ -10,7 +10,9 @@ from prefcurate.transforms.store import remote
 from prefcurate.transforms.store.errors import CommitConflict, WrongStore
 from prefcurate.transforms.store.files import create_bytes, exists, listed, read_bytes, remove, write_bytes
 from prefcurate.transforms.store.remote import Unreachable
+from prefcurate.transforms.store.repair import repair
 from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.store.verify import find_damage
 from tests.s3_server import BUCKET, KEY, SECRET, FaultyProxy, Seeded, environment, s3_server
 from tests.transforms.store.toys import FACT, commit, fact_part, held
 
@@ -82,6 +84,25 @@ def test_a_log_whose_answer_broke_in_its_middle_is_read_again(store, proxy):
     proxy.choose = once("half", "GET", f"/{FACT}/_delta_log/", ".json")
     assert store.delta(FACT).version() == version
     assert proxy.seen["half"] == 1
+
+
+def test_what_a_version_holds_is_asked_for_once(store, proxy):
+    version = store.delta(FACT).version()
+    first, asked = store.files(FACT, version), proxy.seen["requests"]
+    assert store.files(FACT, version) == first and proxy.seen["requests"] == asked
+
+
+def test_a_log_that_a_repair_made_again_gives_old_numbers_new_versions(proxy, request):
+    mine = Store(f"s3://{BUCKET}/{request.node.name}", 2)
+    mine.create()
+    parts = [fact_part(mine, (prompt * 32, "x")) for prompt in "01"]
+    for number, part in enumerate(parts):
+        commit(mine, [part], str(number))
+    assert [path for _, path in mine.files(FACT, 1)] == [parts[0].path]
+    remove(f"{mine.root}/{FACT}/_delta_log")
+    repair(mine.root, "mend", find_damage(mine.root))
+    assert (len(held(mine)), find_damage(mine.root)) == (2, [])
+    assert sum(len(mine.dataset(FACT, 1, shard).to_table()) for shard in range(2)) == 2
 
 
 def test_a_place_that_is_not_there_is_a_wrong_setting(proxy, impatient):
