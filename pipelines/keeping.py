@@ -102,7 +102,7 @@ def vacuum(
     older_than: Annotated[
         str,
         typer.Option(
-            help="how long replaced versions and leftovers are kept: 7d, 12h, 30m; readers older than that fail"
+            help="how long replaced versions (in whole hours, rounded up) and leftovers are kept: 7d, 12h, 30m; readers older than that fail"
         ),
     ] = "7d",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be removed, and remove nothing")] = False,
