@@ -11,6 +11,7 @@ from apache_beam.pvalue import AsIter, AsSingleton, TaggedOutput
 
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
 from prefcurate.transforms.labels import gold_prompts
+from prefcurate.transforms.screen.bands import BandSlice, Keyed, load_bands, save_bands
 from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, build_index, read_benchmark
 from prefcurate.transforms.screen.candidates import bucket_pairs, shards_of, star_pairs, unique_pairs
 from prefcurate.transforms.screen.clusters import EDGE
@@ -38,7 +39,6 @@ ALGORITHM = 1
 PARTITIONS_A_SHARD = 4
 """Parts into which the band hashes are split, for each shard of the store: a step holds one of them."""
 
-Keyed = tuple[str, int]
 Between = tuple[str, int, int]
 
 
@@ -74,7 +74,7 @@ class Screen(beam.PTransform):
             )
         )
         sketches = AsIter(_typed(sketched.sketches, "sketches", SketchFile))
-        edges = _typed(sketched.bands, "bands", tuple[Keyed, bytes]) | "near duplicates" >> _Edges(
+        edges = _typed(sketched.bands, "bands", tuple[Keyed, BandSlice]) | "near duplicates" >> _Edges(
             self.options, sketches, AsSingleton(pinned)
         )
         shares = (
@@ -102,8 +102,8 @@ class _Edges(beam.PTransform):
     sketches: AsIter
     pinned: AsSingleton
 
-    def expand(self, bands: beam.PCollection[tuple[Keyed, bytes]]) -> beam.PCollection[tuple[str, bytes]]:
-        """From (kind, partition) and records to kind and edges."""
+    def expand(self, bands: beam.PCollection[tuple[Keyed, BandSlice]]) -> beam.PCollection[tuple[str, bytes]]:
+        """From (kind, partition) and where records lie to kind and edges."""
         threshold = self.options.similarity
         compared = (
             bands
@@ -141,9 +141,9 @@ class SketchShard(beam.DoFn):
             yield part
         file = save(sketcher.sketch(votes), store.root, self._context.stage, unit.shard)
         yield TaggedOutput("sketches", file)
-        for kind, records in sketcher.records(unit.shard):
-            for partition, content in _split(records, PARTITIONS_A_SHARD * store.shards):
-                yield TaggedOutput("bands", ((kind, partition), content))
+        partitions = PARTITIONS_A_SHARD * store.shards
+        for band in save_bands(sketcher.records(unit.shard), store.root, self._context.stage, unit.shard, partitions):
+            yield TaggedOutput("bands", band)
         for prompt in self._gold_of(unit):
             yield TaggedOutput("gold", prompt)
 
@@ -209,19 +209,10 @@ def _index(benchmarks: Sequence[BenchmarkOptions], options: ScreenOptions) -> Be
     return build_index(texts, options.ngram, options.common_ngram)
 
 
-def _split(records: np.ndarray, partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Records by the lower bits of their hash: whatever shares a band meets in one partition."""
-    partition = (records[:, 0] & np.uint64(partitions - 1)).astype(np.int64)
-    order = np.argsort(partition, kind="stable")
-    ends = np.searchsorted(partition[order], np.arange(partitions + 1))
-    for number in np.unique(partition).tolist():
-        yield number, np.ascontiguousarray(records[order[ends[number] : ends[number + 1]]]).tobytes()
-
-
-def _candidates(keyed: tuple[Keyed, Iterable[bytes]]) -> Iterator[tuple[Between, bytes]]:
+def _candidates(keyed: tuple[Keyed, Iterable[BandSlice]]) -> Iterator[tuple[Between, bytes]]:
     """The pairs of a partition, by the two shards that they lie in."""
     (kind, _), found = keyed
-    records = np.concatenate([np.frombuffer(content, np.uint64).reshape(-1, 2) for content in found])
+    records = load_bands(found)
     pairs = star_pairs(records) if kind == "conversation" else bucket_pairs(records)
     between = np.stack([shards_of(pairs[:, 0]), shards_of(pairs[:, 1])], axis=1)
     for first, second in np.unique(between, axis=0).tolist():
