@@ -14,8 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
 
+# Files in their order: those with few tests take longest (tests/e2e, tests/faults), and would otherwise come last, one after another.
 test: $(VENV)/.ready-dev check
-	$(BIN)/pytest -n 2 --dist loadfile -m "not engines" tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not engines" tests
 
 # A small line on a Spark cluster and on Flink, through a killed executor and as a jar for spark-submit, and the quick start on Spark:
 # all against local runs. ENGINES='engines and not quickstart and not slow' is the short form, which CI runs.

@@ -36,9 +36,6 @@ READS = ("comparisons", "annotations", "gold")
 WRITES = ("screening", "clusters", "gold")
 ALGORITHM = 1
 """Raised by hand when the same rows give other flags or clusters; part of the stage's settings."""
-PARTITIONS_A_SHARD = 4
-"""Parts into which the band hashes are split, for each shard of the store: a step holds one of them."""
-
 Between = tuple[str, int, int]
 
 
@@ -141,8 +138,8 @@ class SketchShard(beam.DoFn):
             yield part
         file = save(sketcher.sketch(votes), store.root, self._context.stage, unit.shard)
         yield TaggedOutput("sketches", file)
-        partitions = PARTITIONS_A_SHARD * store.shards
-        for band in save_bands(sketcher.records(unit.shard), store.root, self._context.stage, unit.shard, partitions):
+        # As many partitions as shards: a step holds one, and each is read from as many files as there are shards.
+        for band in save_bands(sketcher.records(unit.shard), store.root, self._context.stage, unit.shard, store.shards):
             yield TaggedOutput("bands", band)
         for prompt in self._gold_of(unit):
             yield TaggedOutput("gold", prompt)
