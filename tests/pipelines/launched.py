@@ -37,7 +37,9 @@ def do(word: str) -> None:
 
 def main() -> int:
     logging.getLogger().setLevel(logging.CRITICAL)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A shell that starts the tests in the background has ctrl-C ignored, and every process below it.
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.default_int_handler)
     try:
         flags = [word for word in sys.argv[1:] if word.startswith("--")] or ["--direct_num_workers=2"]
         with Engine(Said(tuple(flags), shards=2)) as engine:

@@ -58,6 +58,8 @@ def _register(connection: duckdb.DuckDBPyConnection, slices: Sequence[Slice]) ->
     """The staged rows of a shard as `staged`."""
     paths = [piece.path for piece in sorted(slices)]
     if reads(paths):
+        # A dozen queries read the same files, of which each has a row group for every shard.
+        connection.execute("SET parquet_metadata_cache = true")
         written = connection.read_parquet(paths, hive_partitioning=False)
         written.filter(f"shard = {int(slices[0].shard)}").create_view("written")
     else:
