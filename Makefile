@@ -16,7 +16,7 @@ run: $(VENV)/.ready
 
 # Files in their order: those with few tests take longest (tests/e2e, tests/faults), and would otherwise come last, one after another.
 test: $(VENV)/.ready-dev check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not engines" tests
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not engines and not kills" tests
 
 # A small line on a Spark cluster and on Flink, through a killed executor and as a jar for spark-submit, and the quick start on Spark:
 # all against local runs. ENGINES='engines and not quickstart and not slow' is the short form, which CI runs.
@@ -35,6 +35,7 @@ ROUNDS ?= 100
 RUNNER ?= local
 SEED ?= 7
 test-faults: $(VENV)/.ready-dev
+	$(BIN)/pytest -m kills tests/e2e
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) --runner $(RUNNER) --seed $(SEED)
 
 check: $(VENV)/.ready-dev

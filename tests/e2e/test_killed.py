@@ -33,6 +33,7 @@ def killed(seconds: float, *arguments: str) -> None:
     process.wait()
 
 
+@pytest.mark.kills
 @pytest.mark.parametrize("seed", [11])
 def test_a_store_survives_kills_in_every_stage(undisturbed, tmp_path, seed):
     expected, seconds = undisturbed

@@ -90,6 +90,7 @@ def wait(running: subprocess.Popen[str], done: Callable[[], bool], what: str) ->
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_written_job_runs_as_often_as_something_is_new(tmp_path, spark):
     """`spark-submit` of one jar on two evenings; a file comes between them."""
     votes, job, master = tmp_path / "votes", tmp_path / "job.jar", spark[1].partition("=")[2]
