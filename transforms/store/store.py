@@ -167,9 +167,7 @@ class Store:
         return sorted(found)
 
     def _adds(self, table: str, version: int | None) -> pa.Table:
-        if version is not None and "://" in self.root:
-            return _adds_at(self, table, version)
-        return self._adds_read(table, version)
+        return self._adds_read(table, version) if version is None else _adds_at(self, table, version)
 
     def _adds_read(self, table: str, version: int | None) -> pa.Table:
         return persistently(self.root, lambda: pa.table(self.delta(table, version).get_add_actions(flatten=True)))
@@ -286,11 +284,8 @@ class Store:
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
-        if "://" in self.root:
-            # There every file is several requests, and a run reads the ledger often.
-            rows = [row for _, path in self.files("stages") for row in _rows_behind(path)]
-        else:
-            rows = self.dataset("stages").to_table().to_pylist()
+        # A run reads the ledger some fifty times, and each night adds parts to it.
+        rows = [row for _, path in self.files("stages") for row in _rows_behind(path)]
         return sorted(map(LedgerEntry.of, rows), key=lambda entry: entry.sequence)
 
     def latest(self, stage: str, settings: str | None = None) -> LedgerEntry | None:
@@ -353,7 +348,7 @@ def forget_logs() -> None:
 
 @lru_cache(maxsize=256)
 def _adds_at(store: Store, table: str, version: int) -> pa.Table:
-    """What a version of a table holds never changes, and behind an address asking for it is a request for every commit."""
+    """What a version of a table holds never changes, and asking for it reads every commit."""
     return store._adds_read(table, version)
 
 
