@@ -174,7 +174,7 @@ def _job_server(
     except (RuntimeError, URLError) as error:
         raise FlagError(
             f"Beam's job server does not start: {error}; where Beam's own cannot be downloaded, build one with "
-            "`make test-engines` and name it with --spark_job_server_jar or --flink_job_server_jar"
+            "`make engines` and name it with --spark_job_server_jar or --flink_job_server_jar"
         ) from error
     # Not put back: threads of workers in this process end after the server that they were connected to.
     threading.excepthook = without_broken_connections
