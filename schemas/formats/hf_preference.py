@@ -96,8 +96,8 @@ class PreferenceBuilder(PairBuilder):
             raise RowError("no prompt", f"there is no field 'prompt'; set `prompt: {other[0]}` if that is it")
         return ABSENT
 
-    def _ratings(self, row: Scope) -> tuple[RatingSpec, ...]:
-        return tuple(spec for spec in self.fields.ratings if str(spec.path) != _DEFAULT[spec.of] or _has(row, spec))
+    def _is_asked(self, row: Scope, spec: RatingSpec) -> bool:
+        return str(spec.path) != _DEFAULT[spec.of] or _has(row, spec)
 
 
 _DEFAULT = {"a": "score_chosen", "b": "score_rejected"}

@@ -16,7 +16,7 @@ says so, rather than a tie.
 
 import json
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from pydantic import field_validator
@@ -117,8 +117,8 @@ class PairBuilder:
         self.fields = fields
         used = {path.first() for paths in fields.row_paths().values() for path in paths}
         self._look = Looker(frozenset(name for name in used if name is not None))
-        self._asker = Asker(self._look, fields)
         self._labels = fields.entries()
+        self._asker = Asker(self._look, fields, self._labels, fields.ratings)
 
     def input_row(self, row: JsonRow, columns: bool) -> InputRow:
         """One parsed row as an input row."""
@@ -160,7 +160,7 @@ class PairBuilder:
         if not isinstance(row.row, Mapping | list):
             raise RowError("not an object", f"the row is {str(row.row)[:80]!r}")
         prompt, first, second = self._conversations(row)
-        opinions = self._asker.opinions(self._labels, self._ratings(row), row)
+        opinions = self._asker.opinions(row, partial(self._is_asked, row))
         return GivenPair(
             prompt=prompt,
             first=first,
@@ -173,8 +173,9 @@ class PairBuilder:
             group_id=self._look.text(self.fields.group_id, row),
         )
 
-    def _ratings(self, row: Scope) -> tuple[RatingSpec, ...]:
-        return self.fields.ratings
+    def _is_asked(self, row: Scope, spec: RatingSpec) -> bool:
+        """Whether a row should have a rating."""
+        return True
 
     def _conversations(self, row: Scope) -> tuple[chat.Messages, chat.Messages, chat.Messages]:
         fields, look = self.fields, self._look

@@ -1,6 +1,6 @@
 """The opinions of one row: one label, a list of them, or one for each element of a list in the row."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -62,14 +62,39 @@ class Opinions:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """A label's or a rating's setting, and who gives it under which conditions: what it says itself, or else what stands beside `label`."""
+
+    spec: Any
+    about: Mapping[str, tuple[FieldSpec, bool]]
+    """By name, only what is said anywhere; with whether its path starts at the row."""
+
+    @classmethod
+    def of(cls, spec: About, default: About) -> "Entry":
+        """An entry, put together once and asked for each row."""
+        own = {name: (getattr(spec, name), False) for name in About.model_fields}
+        shared = {name: (getattr(default, name), True) for name in About.model_fields}
+        said = {name: own[name] if own[name][0] is not None else shared[name] for name in own}
+        return cls(spec, {name: field for name, field in said.items() if field[0] is not None})
+
+    def where(self, name: str, scope: Scope) -> tuple[FieldSpec | None, Scope]:
+        """A field and where its path starts."""
+        field, from_row = self.about.get(name, (None, False))
+        return field, scope.root if from_row else scope
+
+
 class Asker:
     """Reads labels and ratings; `default` is what the fields beside `label` say about annotator, kind, order, …"""
 
-    look: Looker
-    default: About
+    def __init__(
+        self, look: Looker, default: About, labels: Iterable[LabelSpec], ratings: Iterable[RatingSpec]
+    ) -> None:
+        self.look = look
+        self._labels = [Entry.of(spec, default) for spec in labels]
+        self._ratings = [Entry.of(spec, default) for spec in ratings]
 
-    def opinions(self, labels: tuple[LabelSpec, ...], ratings: tuple[RatingSpec, ...], row: Scope) -> Opinions:
-        """The opinions of a row.
+    def opinions(self, row: Scope, asked: Callable[[RatingSpec], bool]) -> Opinions:
+        """The opinions of a row, with those ratings that are asked for.
 
         A value that the rule does not know stays as an unparsed label when another label of the row is good; a row
         whose every label is unknown is unreadable, since its pair would look as if nobody had judged it.
@@ -80,17 +105,20 @@ class Asker:
         given: list[GivenLabel] = []
         scores: list[GivenRating] = []
         unknown: list[str] = []
-        for spec in labels:
-            for scope in self.scopes(spec, row):
-                ruled = spec.apply(self.look, scope)
-                scores += self._scores(spec, ruled, scope)
+        for entry in self._labels:
+            for scope in self.scopes(entry.spec, row):
+                ruled = entry.spec.apply(self.look, scope)
+                scores += self._scores(entry, ruled, scope)
                 if ruled.unknown is not None:
                     unknown.append(ruled.unknown)
                 if ruled.word is not None or ruled.unknown is not None:
-                    given.append(self._label(spec, ruled, scope))
+                    given.append(self._label(entry, ruled, scope))
         if unknown and len(unknown) == len(given):
             raise RowError("unknown label", unknown[0])
-        return Opinions(tuple(given), (*scores, *(score for spec in ratings for score in self._rating(spec, row))))
+        for entry in self._ratings:
+            if asked(entry.spec):
+                scores += self._rating(entry, row)
+        return Opinions(tuple(given), tuple(scores))
 
     def scopes(self, spec: LabelSpec, row: Scope) -> Iterator[Scope]:
         """Where an entry's paths start: at the row, or with `each` at every element that is there."""
@@ -110,56 +138,49 @@ class Asker:
             if not is_nothing(element):
                 yield row.within(key, element)
 
-    def _about(self, spec: About, name: str, scope: Scope) -> tuple[FieldSpec | None, Scope]:
-        """A field of an entry, or else the one beside `label`, whose paths start at the row."""
-        own = getattr(spec, name)
-        if own is not None:
-            return own, scope
-        shared = getattr(self.default, name)
-        return (None, scope) if shared is None else (shared, scope.root)
+    def _text(self, entry: Entry, name: str, scope: Scope) -> str | None:
+        return self.look.text(*entry.where(name, scope)) if name in entry.about else None
 
-    def _text(self, spec: About, name: str, scope: Scope) -> str | None:
-        return self.look.text(*self._about(spec, name, scope))
-
-    def _sample(self, spec: About, scope: Scope) -> int:
-        number = self.look.number(*self._about(spec, "sample", scope))
+    def _sample(self, entry: Entry, scope: Scope) -> int:
+        number = self.look.number(*entry.where("sample", scope)) if "sample" in entry.about else None
         return 0 if number is None else int(number)
 
-    def _annotator(self, spec: About, scope: Scope) -> str:
-        return self._text(spec, "annotator", scope) or ANONYMOUS
+    def _annotator(self, entry: Entry, scope: Scope) -> str:
+        return self._text(entry, "annotator", scope) or ANONYMOUS
 
-    def _kind(self, spec: About, scope: Scope) -> Any:
-        field, where = self._about(spec, "kind", scope)
+    def _kind(self, entry: Entry, scope: Scope) -> Any:
+        field, where = entry.where("kind", scope)
         return kind_of(field, self.look, where)
 
-    def _label(self, spec: LabelSpec, ruled: Ruled, scope: Scope) -> GivenLabel:
-        field, where = self._about(spec, "order", scope)
-        order = order_of(field, self.look, where)
-        strength = self.look.number(spec.strength, scope)
+    def _order(self, entry: Entry, scope: Scope) -> str:
+        field, where = entry.where("order", scope)
+        return order_of(field, self.look, where)
+
+    def _label(self, entry: Entry, ruled: Ruled, scope: Scope) -> GivenLabel:
+        strength = self.look.number(entry.spec.strength, scope)
         label = GivenLabel(
-            annotator=self._annotator(spec, scope),
-            kind=self._kind(spec, scope),
+            annotator=self._annotator(entry, scope),
+            kind=self._kind(entry, scope),
             verdict=None if ruled.word is None else _VERDICTS.get(ruled.word) or Verdict(ruled.word),
-            order=_ORDERS[order],
-            p_first=self._probability(spec, scope),
+            order=_ORDERS[self._order(entry, scope)],
+            p_first=self._probability(entry.spec, scope),
             strength=ruled.strength if strength is None else strength,
-            attribute=self._text(spec, "attribute", scope) or "overall",
-            context=self._text(spec, "context", scope) or "none",
-            principle=self._text(spec, "principle", scope),
-            sample=self._sample(spec, scope),
-            rationale=self._text(spec, "rationale", scope),
+            attribute=self._text(entry, "attribute", scope) or "overall",
+            context=self._text(entry, "context", scope) or "none",
+            principle=self._text(entry, "principle", scope),
+            sample=self._sample(entry, scope),
+            rationale=self._text(entry, "rationale", scope),
             raw_output=ruled.raw,
             parse_status="ok" if ruled.unknown is None else "unparsed",
-            family=self._text(spec, "family", scope),
+            family=self._text(entry, "family", scope),
         )
-        return _mirrored(label) if self._is_mirrored(spec, scope) else label
+        return _mirrored(label) if self._is_mirrored(entry, scope) else label
 
-    def _is_mirrored(self, spec: LabelSpec, scope: Scope) -> bool:
+    def _is_mirrored(self, entry: Entry, scope: Scope) -> bool:
         """Whether a and b of this label are the fields' b and a: said in shown order, and b was shown first."""
-        if spec.of == "fields":
+        if entry.spec.of == "fields":
             return False
-        field, where = self._about(spec, "order", scope)
-        order = order_of(field, self.look, where)
+        order = self._order(entry, scope)
         if order == "unknown":
             raise RowError("unknown order", "the label is given in shown order (of: shown), and the order is not known")
         return order == "ba"
@@ -170,36 +191,31 @@ class Asker:
             raise RowError("wrong type", f"{str(spec.p_a)!r} should be a probability and is {p!r}")
         return p
 
-    def _scores(self, spec: LabelSpec, ruled: Ruled, scope: Scope) -> Iterator[GivenRating]:
-        sides = (
-            ("second", "first") if self._has_score(ruled) and self._is_mirrored(spec, scope) else ("first", "second")
-        )
+    def _scores(self, entry: Entry, ruled: Ruled, scope: Scope) -> Iterator[GivenRating]:
+        if ruled.scores == (None, None):
+            return
+        sides = ("second", "first") if self._is_mirrored(entry, scope) else ("first", "second")
         for side, score in zip(sides, ruled.scores, strict=True):
             if score is not None:
-                yield self._score(spec, side, score, spec.scale, scope)
+                yield self._score(entry, side, score, scope)
 
-    def _has_score(self, ruled: Ruled) -> bool:
-        return ruled.scores != (None, None)
-
-    def _rating(self, spec: RatingSpec, row: Scope) -> Iterator[GivenRating]:
-        score = self.look.number(spec.path, row)
+    def _rating(self, entry: Entry, row: Scope) -> Iterator[GivenRating]:
+        score = self.look.number(entry.spec.path, row)
         if score is not None:
-            yield self._score(spec, "first" if spec.of == "a" else "second", score, spec.scale, row)
+            yield self._score(entry, "first" if entry.spec.of == "a" else "second", score, row)
 
-    def _score(
-        self, spec: About, side: Any, score: float, scale: tuple[float, float] | None, scope: Scope
-    ) -> GivenRating:
-        low, high = scale or (None, None)
+    def _score(self, entry: Entry, side: Any, score: float, scope: Scope) -> GivenRating:
+        low, high = entry.spec.scale or (None, None)
         return GivenRating(
             of=side,
-            annotator=self._annotator(spec, scope),
-            kind=self._kind(spec, scope),
-            attribute=self._text(spec, "attribute", scope) or "overall",
+            annotator=self._annotator(entry, scope),
+            kind=self._kind(entry, scope),
+            attribute=self._text(entry, "attribute", scope) or "overall",
             value=score,
             scale_min=low,
             scale_max=high,
-            sample=self._sample(spec, scope),
-            rationale=self._text(spec, "rationale", scope),
+            sample=self._sample(entry, scope),
+            rationale=self._text(entry, "rationale", scope),
         )
 
 

@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -26,7 +26,18 @@ Place = tuple[str, int, str]
 _NOTHING_LOST = Losses()
 PASS_BYTES = 100_000_000
 """Staged rows, before compression, that are sorted at once; every text is there twice (in messages, and as text)."""
-_KEYS = ["intake_id", "number", "pair", "source", "file", "row_hash", "row_id", "prompt_id"]
+
+
+class _Key(NamedTuple):
+    """What of a staged pair tells which occurrence it is."""
+
+    intake_id: str
+    number: int
+    pair: int
+    source: str
+    row_hash: str
+    row_id: str | None
+    prompt_id: str
 
 
 def build_shard(
@@ -44,7 +55,7 @@ def build_shard(
     with connect() as connection:
         _register(connection, slices)
         keys = connection.sql(
-            f"SELECT {', '.join(_KEYS)} FROM staged ORDER BY source, file, number, pair"  # noqa: S608
+            f"SELECT {', '.join(_Key._fields)} FROM staged ORDER BY source, file, number, pair"  # noqa: S608
         ).to_arrow_table()
         known, given = _known_occurrences(snapshot, shard, active)
         connection.register("keyed", occurrence_ids(_as_first_read(keys, lost), known, given))
@@ -112,20 +123,20 @@ def occurrence_ids(
         given: the repeat of rows that are there already and are read again, by (file, number, prompt).
     """
     taken = defaultdict(set, {key: set(numbers) for key, numbers in known.items()})
-    variants: dict[tuple[str, ...], set[str]] = defaultdict(set)
-    rows = keys.to_pylist()
+    variants: dict[tuple[str | None, ...], set[str]] = defaultdict(set)
+    rows = [_Key(*row) for row in zip(*(keys[name].to_pylist() for name in _Key._fields), strict=True)]
     for row in rows:
-        if row["row_id"] is not None:
-            variants[_named(row)].add(row["row_hash"])
+        if row.row_id is not None:
+            variants[_named(row)].add(row.row_hash)
     numbered: dict[Place, int] = {}
     repeats, ids = [], []
     for row in rows:
-        place = (row["intake_id"], row["number"], row["prompt_id"])
+        place = (row.intake_id, row.number, row.prompt_id)
         if place not in numbered:
             numbered[place] = given[place] if place in given else _repeat(row, variants, taken)
         repeats.append(numbered[place])
-        name = ["row_id", row["row_id"]] if row["row_id"] is not None else ["row_hash", row["row_hash"]]
-        ids.append(stable_hash("occurrence", row["source"], *name, numbered[place], row["pair"]))
+        name = ("row_hash", row.row_hash) if row.row_id is None else ("row_id", row.row_id)
+        ids.append(stable_hash("occurrence", row.source, *name, numbered[place], row.pair))
     return (
         keys.select(["intake_id", "number", "pair"])
         .append_column("repeat", pa.array(repeats, pa.int64()))
@@ -133,17 +144,15 @@ def occurrence_ids(
     )
 
 
-def _named(row: dict[str, Any]) -> tuple[str, ...]:
+def _named(row: _Key) -> tuple[str | None, ...]:
     # Shards know nothing of each other: rows are numbered within a prompt.
-    return row["intake_id"], row["source"], row["row_id"], row["prompt_id"]
+    return row.intake_id, row.source, row.row_id, row.prompt_id
 
 
-def _repeat(
-    row: dict[str, Any], variants: dict[tuple[str, ...], set[str]], taken: dict[tuple[str, ...], set[int]]
-) -> int:
-    if row["row_id"] is not None:
-        return sorted(variants[_named(row)]).index(row["row_hash"])
-    used = taken[row["source"], row["row_hash"], row["prompt_id"]]
+def _repeat(row: _Key, variants: dict[tuple[str | None, ...], set[str]], taken: dict[tuple[str, ...], set[int]]) -> int:
+    if row.row_id is not None:
+        return sorted(variants[_named(row)]).index(row.row_hash)
+    used = taken[row.source, row.row_hash, row.prompt_id]
     number = next(n for n in range(len(used) + 1) if n not in used)
     used.add(number)
     return number
@@ -251,11 +260,14 @@ def fact_ids(keys: pa.Table, name: str) -> pa.Table:
     """
     kind = name.removesuffix("_id")
     ids, judgements = [], []
-    for row in keys.to_pylist():
-        where = [row["source"], row["row_id"] if row["row_id"] is not None else row["row_hash"], row["repeat"]]
-        identity = stable_hash(kind, *where, row["pair"], row["index"])
+    columns = ("source", "row_id", "row_hash", "repeat", "pair", "index", "judgement")
+    for source, row_id, row_hash, repeat, pair, index, judgement in zip(
+        *(keys[column].to_pylist() for column in columns), strict=True
+    ):
+        where = (source, row_hash if row_id is None else row_id, repeat)
+        identity = stable_hash(kind, *where, pair, index)
         ids.append(identity)
-        judgements.append(identity if row["judgement"] is None else stable_hash("judgement", *where, row["judgement"]))
+        judgements.append(identity if judgement is None else stable_hash("judgement", *where, judgement))
     return (
         keys.select(["occurrence_id", "row_hash", "fingerprint", "index"])
         .append_column("id", pa.array(ids, pa.string()))
