@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
+from prefcurate.schemas.formats.conversations import conversations, with_context
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, PairBuilder, conversations, with_context
+from prefcurate.schemas.formats.mapping import Fields, PairBuilder
 from prefcurate.schemas.formats.mapping_fields import FieldSpec
 from prefcurate.schemas.formats.mapping_labels import LabelSpec, RatingSpec
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope

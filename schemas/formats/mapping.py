@@ -15,32 +15,47 @@ says so, rather than a tie.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
-from pydantic import field_validator
+from pydantic import Field, field_validator, model_validator
 
+from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
+from prefcurate.schemas.formats.conversations import conversations, text_of, with_context
+from prefcurate.schemas.formats.gather import gathered
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, plain_text
+from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_labels import Asker, LabelSpec, RatingSpec
 from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
 from prefcurate.schemas.formats.mapping_rules import About
+from prefcurate.schemas.formats.mapping_sets import ResponseSpec, SetAsker, set_paths
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError, raw_of
+from prefcurate.schemas.formats.sets import RowSet, SetResponse, WhichPairs, chosen_pairs, compared, with_ratings
 from prefcurate.schemas.formats.tabular import TabularReader
-from prefcurate.schemas.records import GivenMaterial, GivenPair, InputRow, Message, Pairs, Part, Unreadable
+from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, InputRow, Pairs, Unreadable
 
 
 class Fields(About):
     """What the fields of a row are called. Those of `About` hold for every label that does not name its own."""
 
+    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by"})
+
     prompt: FieldSpec | None = None
     """Text or a list of messages. Left out when both responses are whole conversations that begin alike."""
-    response_a: FieldSpec
-    response_b: FieldSpec
+    response_a: FieldSpec | None = None
+    response_b: FieldSpec | None = None
+    responses: tuple[ResponseSpec, ...] = ()
+    """Instead of response_a and response_b: a set of responses, with ratings or ranks (see `mapping_sets.py`)."""
+    pairs: WhichPairs = "all"
+    """Which two responses of a set are compared."""
+    min_gap: float = Field(default=0, ge=0)
+    """The smallest difference of two ratings of a set that is a preference."""
+    group_by: FieldSpec | None = None
+    """Of sets that are spread over rows, one response or more in each: what the rows of a set have in common."""
     label: tuple[LabelSpec, ...] = ()
     strength: FieldSpec | None = None
     p_a: FieldSpec | None = None
@@ -59,10 +74,38 @@ class Fields(About):
     """JSON: executable checks that a good answer passes."""
     rubric: FieldSpec | None = None
 
-    @field_validator("label", "ratings", mode="before")
+    @field_validator("label", "ratings", "responses", mode="before")
     @classmethod
     def _one_is_a_list(cls, given: Any) -> Any:
         return given if isinstance(given, list | tuple) else [given]
+
+    @model_validator(mode="after")
+    def _two_or_a_set(self) -> "Fields":
+        two = self.response_a is not None or self.response_b is not None
+        if two == bool(self.responses):
+            raise ValueError(
+                "name `response_a` and `response_b`, or `responses` for a set of them" + (", not both" if two else "")
+            )
+        if two and (self.response_a is None or self.response_b is None):
+            missing = "response_a" if self.response_a is None else "response_b"
+            raise ValueError(f"{missing}: this key is required, since a comparison has two responses")
+        unused = [name for name in ("label", "ratings", "strength", "p_a", "model_a", "model_b") if getattr(self, name)]
+        if self.responses and unused:
+            raise ValueError(
+                f"`{unused[0]}` is about two responses; of a set each entry of `responses` has `ratings`, `rank` or `order`"
+            )
+        if self.group_by is not None and not self.responses:
+            raise ValueError("`group_by` gathers the rows of a set: name what holds the response under `responses`")
+        if self.is_spread and self.pairs != "all":
+            raise ValueError(f"pairs: {self.pairs} needs the whole set in one row; here its responses stand in several")
+        if self.is_spread and self.prompt is None and self.group_by is None:
+            raise ValueError("one response in each row: `prompt` (or `group_by`) must say which rows belong together")
+        return self
+
+    @property
+    def is_spread(self) -> bool:
+        """Whether the responses of a set stand in several rows."""
+        return self.group_by is not None or (len(self.responses) == 1 and self.responses[0].each is None)
 
     def entries(self) -> tuple[LabelSpec, ...]:
         """The labels; `strength` and `p_a` beside a single `label` belong to it."""
@@ -85,6 +128,8 @@ class Fields(About):
             found.setdefault("label", []).extend(entry.each.paths() if entry.each else entry.paths())
         for rating in self.ratings:
             found.setdefault("ratings", []).extend(path for spec in rating.specs() for path in spec.paths())
+        if self.responses:
+            found["responses"] = set_paths(self.responses)
         return found
 
 
@@ -97,6 +142,9 @@ class MappingReader(TabularReader):
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every row of the file."""
         columns = self.has_columns(unit.file)
+        if self.fields.is_spread:
+            yield from gathered(self.builder, lambda: self.rows(unit.file, open_file), columns)
+            return
         for row in self.rows(unit.file, open_file):
             yield self.input_row(row, columns)
 
@@ -119,16 +167,23 @@ class PairBuilder:
         self._look = Looker(frozenset(name for name in used if name is not None))
         self._labels = fields.entries()
         self._asker = Asker(self._look, fields, self._labels, fields.ratings)
+        self._sets = SetAsker(self._look, fields, fields.responses)
 
     def input_row(self, row: JsonRow, columns: bool) -> InputRow:
         """One parsed row as an input row."""
+        return self.outcome_row(row, columns, lambda scope: Pairs(self.pairs(scope)))
+
+    def outcome_row(self, row: JsonRow, columns: bool, outcome: Callable[[Scope], Pairs | Auxiliary]) -> InputRow:
+        """One parsed row with what `outcome` makes of it; what raises `RowError` is unreadable."""
         if row.problem is not None:
             return InputRow(row.line, ["unreadable", row.raw], row.problem, raw=row.raw)
         row_id = None
         try:
             scope = row_scope(row.value, columns)
+            if not isinstance(row.value, Mapping | list):
+                raise RowError("not an object", f"the row is {str(row.value)[:80]!r}")
             row_id = self._look.text(self.fields.row_id, scope)
-            return InputRow(row.line, row.value, Pairs((self.pair(scope),)), row_id, row.raw)
+            return InputRow(row.line, row.value, outcome(scope), row_id, row.raw)
         except RowError as error:
             raw = row.raw or raw_of(row.value)
             return InputRow(row.line, row.value, Unreadable(error.reason, error.detail), row_id, raw)
@@ -151,14 +206,22 @@ class PairBuilder:
         """Whether every label says what kind of annotator gave it."""
         return all(entry.kind or self.fields.kind for entry in self._labels)
 
-    def pair(self, row: Scope) -> GivenPair:
-        """The pair of a row.
+    def pairs(self, row: Scope) -> tuple[GivenPair, ...]:
+        """The pairs of a row.
 
         Raises:
-            RowError: it cannot be read.
+            RowError: it cannot be read, or its set has fewer than two responses.
         """
-        if not isinstance(row.row, Mapping | list):
-            raise RowError("not an object", f"the row is {str(row.row)[:80]!r}")
+        if not self.fields.responses:
+            return (self._pair(row),)
+        found = self.set_of(row)
+        if len(found.responses) < 2:
+            raise RowError("one response", f"the row has {len(found.responses)} responses; a comparison needs two")
+        ends = chosen_pairs(found.responses, self.fields.pairs)
+        pairs = [self.pair_of(found, found.responses[first], found.responses[second]) for first, second in ends]
+        return tuple(with_ratings(pairs, ends, [response.scores for response in found.responses]))
+
+    def _pair(self, row: Scope) -> GivenPair:
         prompt, first, second = self._conversations(row)
         opinions = self._asker.opinions(row, partial(self._is_asked, row))
         return GivenPair(
@@ -173,20 +236,58 @@ class PairBuilder:
             group_id=self._look.text(self.fields.group_id, row),
         )
 
+    def set_of(self, row: Scope) -> RowSet:
+        """The responses of a row with their prompt.
+
+        Raises:
+            RowError: a field is missing, of a wrong type, or a typing error.
+        """
+        fields, look = self.fields, self._look
+        asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        return RowSet(
+            asked=asked,
+            context=partial(self._in_context, row),
+            responses=self._sets.responses(row),
+            materials=tuple(self._materials(row)),
+            group_id=look.text(fields.group_id, row),
+            key=stable_hash("set", asked if fields.group_by is None else look.value(fields.group_by, row)),
+        )
+
+    def pair_of(self, of: RowSet, first: SetResponse, second: SetResponse) -> GivenPair:
+        """Two responses of a set with the opinions that their scores give.
+
+        Raises:
+            RowError: the two do not answer the same.
+        """
+        prompt, one, other = conversations(of.asked, first.content, second.content)
+        return GivenPair(
+            prompt=of.context(prompt),
+            first=one,
+            second=other,
+            labels=tuple(compared(first.scores, second.scores, self.fields.min_gap)),
+            materials=of.materials,
+            model_first=first.model,
+            model_second=second.model,
+            group_id=of.group_id or of.key,
+        )
+
     def _is_asked(self, row: Scope, spec: RatingSpec) -> bool:
         """Whether a row should have a rating."""
         return True
 
     def _conversations(self, row: Scope) -> tuple[chat.Messages, chat.Messages, chat.Messages]:
         fields, look = self.fields, self._look
+        assert fields.response_a is not None and fields.response_b is not None
         a = look.required(fields.response_a, row, "response_a")
         b = look.required(fields.response_b, row, "response_b")
         asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
         prompt, first, second = conversations(asked, a, b)
-        prompt = with_context(
-            prompt, look.text(fields.system, row), self._documents(row), self._json(fields.tools, row)
-        )
-        return prompt, first, second
+        return self._in_context(row, prompt), first, second
+
+    def _in_context(self, row: Scope, prompt: chat.Messages) -> chat.Messages:
+        """The prompt with what else the row says that the responses answer: system words, documents, tools."""
+        system, tools = self._look.text(self.fields.system, row), self._json(self.fields.tools, row)
+        return with_context(prompt, system, self._documents(row), tools)
 
     def _documents(self, row: Scope) -> list[str]:
         value = self._look.value(self.fields.documents, row)
@@ -220,71 +321,3 @@ class PairBuilder:
         rubric = self._look.value(self.fields.rubric, row)
         if not is_nothing(rubric):
             yield GivenMaterial("rubric", rubric if isinstance(rubric, str) else json.dumps(rubric, sort_keys=True))
-
-
-def conversations(prompt: Any, a: Any, b: Any) -> tuple[chat.Messages, chat.Messages, chat.Messages]:
-    """Prompt and responses as messages, split at the last message that both responses share.
-
-    Each is text, one message, a list of messages, or (all three) lists of turns that alternate. A response that begins
-    with a user's or system's turn is a whole conversation; it then holds the prompt.
-
-    Raises:
-        RowError: there is no prompt, the two conversations ask different things, or a value is of another kind.
-    """
-    if _are_turns(prompt) and _are_turns(a) and _are_turns(b) and len(prompt) == len(a) == len(b):
-        return chat.split_at_last_common(_interleave(prompt, a), _interleave(prompt, b))
-    asked = () if prompt is None else _messages(prompt, "user", "prompt")
-    first, second = _messages(a, "assistant", "response_a"), _messages(b, "assistant", "response_b")
-    whole = [conversation[0].role in ("user", "system") for conversation in (first, second)]
-    if any(whole) and not all(whole):
-        raise RowError("prompts differ", "one response is a whole conversation and the other is not")
-    if not all(whole):
-        if not any((p.text or "").strip() or p.json or p.uri for message in asked for p in message.content):
-            raise RowError("no prompt", "the prompt is empty" if asked else "no field gives the prompt")
-        if len(first) == len(second) == 1:
-            return asked, first, second
-        first, second = asked + first, asked + second
-    return chat.split_at_last_common(first, second)
-
-
-def _are_turns(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(turn, str) for turn in value)
-
-
-def _interleave(asked: list[str], answered: list[str]) -> chat.Messages:
-    turns = zip(asked, answered, strict=True)
-    return tuple(message for one, other in turns for message in (*chat.user(one), *chat.assistant(other)))
-
-
-def _messages(value: Any, role: str, what: str) -> chat.Messages:
-    if chat.is_conversation(value):
-        return chat.messages_of(value, what)
-    if chat.is_message(value):
-        return chat.messages_of([value], what)
-    return (Message.of_text(role, text_of(value, what)),)
-
-
-def text_of(value: Any, what: str) -> str:
-    """A value that should be text; numbers are taken as they are written.
-
-    Raises:
-        RowError: it is a list or an object.
-    """
-    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
-        return str(value[0])
-    if isinstance(value, Mapping | list | tuple):
-        shape = "an object" if isinstance(value, Mapping) else "a list"
-        keys = f" with {', '.join(map(repr, list(value)[:6]))}" if isinstance(value, Mapping) else f" of {len(value)}"
-        raise RowError("wrong type", f"{what} should be text or messages and is {shape}{keys}; name a path inside it")
-    return plain_text(value)
-
-
-def with_context(prompt: chat.Messages, system: str | None, documents: list[str], tools: str | None) -> chat.Messages:
-    """The prompt with a system message, documents before the last user's words, and tools."""
-    if documents:
-        last = max((i for i, message in enumerate(prompt) if message.role == "user"), default=0)
-        parts = tuple(Part("document", text) for text in documents)
-        given = Message(prompt[last].role, parts + prompt[last].content)
-        prompt = (*prompt[:last], given, *prompt[last + 1 :])
-    head = (*((Part("text", system),) if system else ()), *((Part("tools", json=tools),) if tools else ()))
-    return (Message("system", head), *prompt) if head else prompt

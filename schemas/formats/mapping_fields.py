@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_up, missing_message, parse_path
-from prefcurate.schemas.formats.mapping_values import Values, is_nothing
+from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing
 from prefcurate.schemas.formats.rows import RowError
 
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|([{}])")
@@ -29,6 +29,18 @@ class Settings(BaseModel):
     """The base of the settings of a reader: frozen, and an unknown key is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Settings that came after stores were made: while they are as they come, fingerprints are what they were without them."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = told(self)
+        fields = type(self).model_fields
+        left_out = {
+            name for name in self.added if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
+        return {name: value for name, value in values.items() if name not in left_out}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +221,7 @@ class Looker:
         return plain_text(value).strip()
 
     def number(self, spec: FieldSpec | None, scope: Scope) -> float | None:
-        """An optional field as a number; None where there is nothing.
+        """An optional field as a number; None where there is nothing, or a word for it (N/A, none).
 
         Raises:
             RowError: it is something else.
@@ -217,7 +229,7 @@ class Looker:
         if spec is None:
             return None
         value = self.value(spec, scope)
-        if is_nothing(value):
+        if is_nothing(value) or (isinstance(value, str) and forms(value)[-1] == "null"):
             return None
         try:
             number = float(value)

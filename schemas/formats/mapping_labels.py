@@ -11,7 +11,7 @@ from prefcurate.schemas.formats.mapping_paths import Scope
 from prefcurate.schemas.formats.mapping_rules import About, Rule, Ruled, kind_of, order_of
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError
-from prefcurate.schemas.records import GivenLabel, GivenRating, Order, Verdict
+from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenRating, Order, Verdict
 
 ANONYMOUS = "anonymous"
 """The annotator of a label that nobody's name stands at."""
@@ -59,6 +59,17 @@ class Opinions:
 
     labels: tuple[GivenLabel, ...]
     ratings: tuple[GivenRating, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who gave a rating, of what, why."""
+
+    annotator: str
+    kind: AnnotatorKind
+    attribute: str
+    sample: int
+    rationale: str | None
 
 
 @dataclass(frozen=True)
@@ -125,18 +136,18 @@ class Asker:
         if spec.each is None:
             yield row
             return
-        value = self.look.value(spec.each, row)
-        if is_nothing(value):
-            return
-        if isinstance(value, Mapping):
-            elements: list[tuple[str | int, Any]] = list(value.items())
-        elif isinstance(value, list | tuple):
-            elements = list(enumerate(value))
-        else:
-            raise RowError("wrong type", f"each: {str(spec.each)!r} should be a list and is {str(value)[:80]!r}")
-        for key, element in elements:
-            if not is_nothing(element):
-                yield row.within(key, element)
+        for key, element in elements_of(self.look.value(spec.each, row), spec.each):
+            yield row.within(key, element)
+
+    def about(self, entry: Entry, scope: Scope) -> "Who":
+        """Who gives a rating and of what."""
+        return Who(
+            annotator=self._annotator(entry, scope),
+            kind=self._kind(entry, scope),
+            attribute=self._text(entry, "attribute", scope) or "overall",
+            sample=self._sample(entry, scope),
+            rationale=self._text(entry, "rationale", scope),
+        )
 
     def _text(self, entry: Entry, name: str, scope: Scope) -> str | None:
         return self.look.text(*entry.where(name, scope)) if name in entry.about else None
@@ -206,17 +217,35 @@ class Asker:
 
     def _score(self, entry: Entry, side: Any, score: float, scope: Scope) -> GivenRating:
         low, high = entry.spec.scale or (None, None)
+        about = self.about(entry, scope)
         return GivenRating(
             of=side,
-            annotator=self._annotator(entry, scope),
-            kind=self._kind(entry, scope),
-            attribute=self._text(entry, "attribute", scope) or "overall",
+            annotator=about.annotator,
+            kind=about.kind,
+            attribute=about.attribute,
             value=score,
             scale_min=low,
             scale_max=high,
-            sample=self._sample(entry, scope),
-            rationale=self._text(entry, "rationale", scope),
+            sample=about.sample,
+            rationale=about.rationale,
         )
+
+
+def elements_of(value: Any, each: FieldSpec) -> Iterator[tuple[str | int, Any]]:
+    """What is there of a list (with its number) or of an object (with its key).
+
+    Raises:
+        RowError: the value is neither.
+    """
+    if is_nothing(value):
+        return
+    if isinstance(value, Mapping):
+        elements: list[tuple[str | int, Any]] = list(value.items())
+    elif isinstance(value, list | tuple):
+        elements = list(enumerate(value))
+    else:
+        raise RowError("wrong type", f"each: {str(each)!r} should be a list and is {str(value)[:80]!r}")
+    yield from ((key, element) for key, element in elements if not is_nothing(element))
 
 
 def _mirrored(label: GivenLabel) -> GivenLabel:

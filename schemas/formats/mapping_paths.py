@@ -1,5 +1,8 @@
 """Field paths of the `mapping` reader: `a.b[0]`, `votes[-1]`, `["odd.key"]`, `$.from.the.row`; and what lies there.
 
+Under `each`, `@index` and `@key` are the element's own number or key, `$` is the row, and `$.scores[@index]` is what stands in another
+list of the row at the element's place.
+
 A path is looked up, never evaluated. A key that the row has letter by letter (`response.1`, `Answer A`) is taken as
 it stands before any dot in it is understood as a step.
 """
@@ -14,9 +17,16 @@ from typing import Any, Final
 
 from prefcurate.schemas.formats.rows import RowError
 
-Step = str | int
 
-_STEP = re.compile(r"""\[(-?\d+)\]|\[("(?:[^"\\]|\\.)*")\]|\['([^']*)'\]|\.?([^.\[\]]+)""")
+class _Here(Enum):
+    HERE = "@index"
+
+
+HERE: Final = _Here.HERE
+"""The step `[@index]`: the number or key of the element at which `each` stands."""
+Step = str | int | _Here
+
+_STEP = re.compile(r"""\[(-?\d+)\]|(\[@(?:index|key)\])|\[("(?:[^"\\]|\\.)*")\]|\['([^']*)'\]|\.?([^.\[\]]+)""")
 _OWN_NAMES = frozenset({".", "@key", "@index"})
 NEAR = 0.75
 """How alike (difflib ratio) a key must be to be offered as what was meant."""
@@ -65,6 +75,11 @@ class Path:
     steps: tuple[Step, ...]
     from_row: bool = False
 
+    def steps_at(self, scope: Scope) -> tuple[str | int, ...]:
+        """The steps from a scope; outside of `each` an `[@index]` leads nowhere."""
+        key = "" if scope.key is None else scope.key
+        return tuple(key if step is HERE else step for step in self.steps)
+
     def find(self, scope: Scope) -> Any:
         """What lies at the path, or `ABSENT`."""
         start = scope.row if self.from_row else scope.element
@@ -77,7 +92,7 @@ class Path:
             return ABSENT if scope.key is None else scope.key
         if isinstance(start, Mapping) and self.text in start:
             return start[self.text]
-        return _walk(start, self.steps)
+        return _walk(start, self.steps_at(scope))
 
     def first(self) -> str | None:
         """The first key of the path, where it is one."""
@@ -101,13 +116,21 @@ def parse_path(text: str) -> Path:
         match = _STEP.match(rest, position)
         if match is None:
             raise ValueError(f'{text!r} is no field path: at {rest[position:]!r}; write a.b[0] or ["odd.key"]')
-        index, quoted, single, plain = match.groups()
-        steps.append(int(index) if index else json.loads(quoted) if quoted else single if single is not None else plain)
+        steps.append(_step(*match.groups()))
         position = match.end()
     return Path(rest if rest != text else text, tuple(steps), rest != text)
 
 
-def _walk(value: Any, steps: tuple[Step, ...]) -> Any:
+def _step(index: str | None, here: str | None, quoted: str | None, single: str | None, plain: str | None) -> Step:
+    if index is not None:
+        return int(index)
+    if here is not None:
+        return HERE
+    found: str = json.loads(quoted) if quoted is not None else str(plain if single is None else single)
+    return found
+
+
+def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
     for step in steps:
         if isinstance(step, int):
             if not isinstance(value, list | tuple) or not -len(value) <= step < len(value):
@@ -123,7 +146,7 @@ def _walk(value: Any, steps: tuple[Step, ...]) -> Any:
 def missing_message(path: Path, scope: Scope, used: Iterable[str] = ()) -> str:
     """Says that a path leads nowhere, where it stops, and what name may have been meant."""
     start, where = (scope.row if path.from_row else scope.element), ""
-    for step in path.steps:
+    for step in path.steps_at(scope):
         found = _walk(start, (step,))
         if found is ABSENT:
             return _missing_step(path, step, start, where, used)
@@ -131,7 +154,7 @@ def missing_message(path: Path, scope: Scope, used: Iterable[str] = ()) -> str:
     return f"field {path.text!r} is not in the row"
 
 
-def _missing_step(path: Path, step: Step, value: Any, where: str, used: Iterable[str]) -> str:
+def _missing_step(path: Path, step: str | int, value: Any, where: str, used: Iterable[str]) -> str:
     message = f"field {path.text!r} is not in the row"
     if where:
         message += f" ({where!r} is {_shape(value)})"
@@ -145,7 +168,7 @@ def _missing_step(path: Path, step: Step, value: Any, where: str, used: Iterable
     return f"{message}; it has {listed}" if names else f"{message}; it is empty"
 
 
-def near_key(name: Step, value: Any, used: Iterable[str] = ()) -> str | None:
+def near_key(name: str | int, value: Any, used: Iterable[str] = ()) -> str | None:
     """A key of `value` that looks like a misspelt `name`, leaving out those that other fields of the mapping use."""
     if not isinstance(value, Mapping) or isinstance(name, int):
         return None

@@ -97,7 +97,10 @@ def test_the_settings_that_the_others_spoil_are_good():
         ({"sources__0__path": GONE}, "sources.votes.path: this key is required"),
         ({"sources__0__name": GONE}, "sources.0.name: this key is required"),
         ({"sources__0__fields": GONE}, "sources.votes.fields: this key is required"),
-        ({"sources__0__fields__response_b": GONE}, "sources.votes.fields.response_b: this key is required"),
+        (
+            {"sources__0__fields__response_b": GONE},
+            "sources.votes.fields: response_b: this key is required, since a comparison has two responses",
+        ),
         ({"sources": [{"name": "x", "path": "p"}]}, f"sources.x: format: this key is required; known: {FORMATS}"),
         ({"benchmarks__0__text": GONE}, "benchmarks.bench.text: this key is required"),
         ({"annotators__0__kind": GONE}, "annotators.cheap: the key 'kind' is required; it says what the entry is"),

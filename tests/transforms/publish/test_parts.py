@@ -130,7 +130,7 @@ def test_consecutive_shards_share_a_file_until_it_is_full():
     assert list(pack(reversed(loads), limit=10)) == [(0, 1), (2,), (3,), (4, 5)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(1, 4000), max_size=30), st.integers(1, 6), st.sampled_from([1, 5000, 2**20]))
 def test_row_groups_and_files_are_bounded_and_lose_nothing(tmp_path_factory, sizes, cut, file_bytes):
     work = tmp_path_factory.mktemp("work")

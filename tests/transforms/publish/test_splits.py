@@ -88,7 +88,7 @@ def world(drawn: list[tuple[int, int, int]], clusters: dict[int, int]) -> list[t
     return [(p, k, c) for p, (k, c) in sorted(rows.items())]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(worlds, worlds, st.dictionaries(st.integers(0, 4), st.integers(0, 4)), st.integers(0, 3))
 def test_no_fact_moves_and_nothing_leaks_when_clusters_merge(first, second, merged, seed):
     early = world(first, {})
@@ -109,7 +109,7 @@ def test_no_fact_moves_and_nothing_leaks_when_clusters_merge(first, second, merg
         assert SPLITS.index(group_split) <= SPLITS.index(split)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds, st.randoms(use_true_random=False))
 def test_the_order_of_rows_is_of_no_matter(drawn, random):
     members = world(drawn, {})
@@ -117,7 +117,7 @@ def test_the_order_of_rows_is_of_no_matter(drawn, random):
     assert assign(members) == assign(shuffled)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(worlds)
 def test_an_unchanged_world_gives_no_new_facts(drawn):
     members = world(drawn, {})

@@ -1,0 +1,151 @@
+"""From several responses to one prompt, each with ratings or a rank, to pairs with labels.
+
+Two ratings by one annotator of one attribute are an opinion on the pair: the higher one is preferred, and equal ones, or ones nearer
+than a stated gap, are a tie. Whatever one annotator said of the whole set is one act: its labels share a judgement. (That pairs of
+one ranking are not independent is why Ouyang et al. 2022, arXiv:2203.02155, train on a prompt's pairs as one batch element.)
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+from prefcurate.schemas.formats.chat import Messages
+from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenMaterial, GivenPair, GivenRating, Verdict
+
+WhichPairs = Literal["all", "best", "adjacent"]
+"""Every two responses of a set; the best with each other; each with the next best."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What an annotator thought of one response: a value, of which more is better, or a rank, of which less is.
+
+    Only what `compares` becomes a label; the other scores are kept as ratings.
+    """
+
+    annotator: str
+    kind: AnnotatorKind
+    attribute: str
+    value: float
+    scale: tuple[float | None, float | None] = (None, None)
+    sample: int = 0
+    rationale: str | None = None
+    is_rank: bool = False
+    compares: bool = True
+
+    @property
+    def act(self) -> tuple[Any, ...]:
+        """What two scores have in common that were given in one act."""
+        return self.annotator, self.kind, self.attribute, self.sample, self.is_rank
+
+    def rating(self, of: Literal["first", "second"]) -> GivenRating:
+        """As a rating of one side of a pair."""
+        low, high = self.scale
+        return GivenRating(
+            of, self.annotator, self.kind, self.attribute, self.value, low, high, self.sample, self.rationale
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SetResponse:
+    """One response of a set: its content as the source gives it (text or messages), who made it, what was said of it."""
+
+    content: Any
+    model: str | None = None
+    scores: tuple[Score, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowSet:
+    """The responses of one row, what they answer (as the source gives it), and what else the row says about the prompt.
+
+    `context` adds to a prompt what the row says beside it; `key` is the same in all rows of a set.
+    """
+
+    asked: Any
+    context: Callable[[Messages], Messages]
+    responses: list[SetResponse]
+    materials: tuple[GivenMaterial, ...]
+    group_id: str | None
+    key: str
+
+
+def chosen_pairs(responses: Sequence[SetResponse], which: WhichPairs) -> list[tuple[int, int]]:
+    """The pairs of a set, by number; the first is the one that stands first in it.
+
+    `best` and `adjacent` need an order: the sum of all scores that compare, ranks counted downwards. Equal ones are ordered as
+    they stand.
+    """
+    numbers = range(len(responses))
+    if which == "all":
+        return list(itertools.combinations(numbers, 2))
+    order = sorted(numbers, key=lambda number: -_standing(responses[number]))
+    pairs = ((order[0], other) for other in order[1:]) if which == "best" else itertools.pairwise(order)
+    return sorted((min(pair), max(pair)) for pair in pairs)
+
+
+def _standing(response: SetResponse) -> float:
+    return sum(-score.value if score.is_rank else score.value for score in response.scores if score.compares)
+
+
+def compared(first: Sequence[Score], second: Sequence[Score], min_gap: float) -> Iterator[GivenLabel]:
+    """The opinions that two responses' scores give: one for each act that scored both.
+
+    Args:
+        first: scores of the first response.
+        second: scores of the second.
+        min_gap: the smallest difference that is a preference; of ranks every difference is one.
+    """
+    others = _by_act(second)
+    for act, score in _by_act(first).items():
+        other = others.get(act)
+        if other is not None and score.compares and other.compares:
+            yield _label(score, other, min_gap)
+
+
+def _by_act(scores: Sequence[Score]) -> dict[tuple[Any, ...], Score]:
+    found: dict[tuple[Any, ...], Score] = {}
+    for score in scores:
+        found.setdefault(score.act, score)
+    return found
+
+
+def _label(first: Score, second: Score, min_gap: float) -> GivenLabel:
+    gap = second.value - first.value if first.is_rank else first.value - second.value
+    tie = gap == 0 or (abs(gap) < min_gap and not first.is_rank)
+    return GivenLabel(
+        annotator=first.annotator,
+        kind=first.kind,
+        verdict=Verdict.TIE if tie else Verdict.FIRST if gap > 0 else Verdict.SECOND,
+        strength=gap,
+        attribute=first.attribute,
+        sample=first.sample,
+        judgement=f"{first.kind}/{first.annotator}/{first.attribute}/{first.sample}",
+        # Words about one response stay with its rating: which is a and which is b is not yet known.
+        rationale=first.rationale if first.rationale == second.rationale else None,
+    )
+
+
+def with_ratings(
+    pairs: Sequence[GivenPair], ends: Sequence[tuple[int, int]], scores: Sequence[Sequence[Score]]
+) -> Iterator[GivenPair]:
+    """The pairs of a set with its scores as ratings, each once: with the first pair that holds its response.
+
+    Args:
+        pairs: pairs of a set.
+        ends: the numbers of each pair's two responses.
+        scores: of each response.
+    """
+    told: set[int] = set()
+    for pair, (first, second) in zip(pairs, ends, strict=True):
+        sides: tuple[tuple[Literal["first", "second"], int], ...] = (("first", first), ("second", second))
+        ratings = tuple(
+            score.rating(side)
+            for side, number in sides
+            if number not in told
+            for score in scores[number]
+            if not score.is_rank
+        )
+        told |= {first, second}
+        yield replace(pair, ratings=ratings)
