@@ -13,10 +13,12 @@ import pyarrow as pa
 from prefcurate.pipelines.config import Config
 from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
-from prefcurate.schemas.records import InputRow, Unreadable
+from prefcurate.schemas.records import InputRow
 from prefcurate.transforms.ingest.agreement import Agreement, reversed_looking
 from prefcurate.transforms.ingest.options import GoldOptions, SourceOptions
+from prefcurate.transforms.ingest.packed import RefusedMember
 from prefcurate.transforms.ingest.sources import Intake, SourceError, open_source_file, plan_source
+from prefcurate.transforms.ingest.staging import broken_off
 from prefcurate.transforms.ingest.understand import (
     KIND_WORDS,
     Understanding,
@@ -140,9 +142,8 @@ def _rows_of(intake: Intake) -> Generator[InputRow]:
         for row in intake.source.reader.read(intake.unit, open_source_file):
             line = row.line
             yield row
-    except (EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
-        detail = f"{type(error).__name__}: {error}; rows after line {line} could not be read"
-        yield InputRow(line + 1, None, Unreadable("broken file", detail))
+    except (EOFError, zlib.error, UnicodeError, pa.ArrowException, RefusedMember) as error:
+        yield broken_off(error, line, intake.unit.file.name)
 
 
 def _mistakes(source: SourceOptions, seen: Understanding) -> Iterator[str]:

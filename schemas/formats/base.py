@@ -15,6 +15,15 @@ from pydantic import BaseModel, ConfigDict
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.records import InputRow
 
+COMPRESSIONS = (".gz", ".zst", ".bz2", ".xz")
+"""Endings of compressed files; what stands before them says what the file is."""
+
+
+def plain_name(name: str) -> str:
+    """A file's name without the ending of a compression."""
+    ending = next((ending for ending in COMPRESSIONS if name.endswith(ending)), "")
+    return name.removesuffix(ending)
+
 
 @dataclass(frozen=True, order=True, slots=True)
 class SourceFile:
@@ -22,10 +31,17 @@ class SourceFile:
 
     uri: str
     name: str
+    member: str = ""
+    """Its name in the archive that lies at `uri`; empty for a file that lies there itself."""
+
+    @property
+    def address(self) -> str:
+        """Of the file itself, as if an archive were a folder."""
+        return f"{self.uri}/{self.member}" if self.member else self.uri
 
 
 Opener = Callable[[SourceFile], AbstractContextManager[IO[bytes]]]
-"""Opens a file for reading bytes, already decompressed (.gz)."""
+"""Opens a file for reading bytes, already decompressed (see `COMPRESSIONS`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +65,7 @@ class Reader(BaseModel):
     version: ClassVar[int] = 1
     """Raised by hand when the meaning of what is read changes; part of the fingerprint."""
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".json")
-    """File names (without .gz) that belong to the format when the source's path is a folder."""
+    """File names (without the ending of a compression) that belong to the format when the source's path is a folder."""
     has_files: ClassVar[bool] = True
     """Whether `path` names files; a dataset of a hub has none."""
 

@@ -58,7 +58,7 @@ class PositionBiasReader(Reader):
 
 def _sample(file: SourceFile) -> int:
     # The nearest folder counts: a folder further up, of whoever keeps the data, may be called so too.
-    found = _REPETITION.findall(file.uri)
+    found = _REPETITION.findall(file.address)
     return max(0, int(found[-1]) - 1) if found else 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
-from prefcurate.schemas.formats.base import Opener, SourceFile
+from prefcurate.schemas.formats.base import Opener, SourceFile, plain_name
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
 from prefcurate.schemas.records import Auxiliary, InputRow, Message, Pairs, ParseStatus, Unreadable, Verdict
 
@@ -124,12 +124,12 @@ def joined_rows(files: tuple[SourceFile, ...], open_file: Opener) -> Iterator[Ma
 
 def file_name(file: SourceFile) -> str:
     """The last step of a file's address, without the ending of a compression."""
-    return file.uri.rsplit("/", 1)[-1].removesuffix(".gz")
+    return plain_name(file.address.rsplit("/", 1)[-1])
 
 
 def folder_name(file: SourceFile) -> str:
     """The name of the folder that a file lies in; empty when its address has none."""
-    return file.uri.rsplit("/", 2)[-2] if file.uri.count("/") else ""
+    return file.address.rsplit("/", 2)[-2] if file.address.count("/") else ""
 
 
 def user(text: str) -> tuple[Message, ...]:

@@ -11,6 +11,7 @@ import gzip
 import json
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -92,7 +93,7 @@ class TabularReader(Reader):
         if found is None:
             hint = "save it as CSV" if name.endswith((".xlsx", ".xls")) else "set `type:`"
             raise ValueError(
-                f"{file.name}: the name does not say what the file is; {hint} ({', '.join(SUFFIXES)}, also .gz)"
+                f"{file.name}: the name does not say what the file is; {hint} ({', '.join(SUFFIXES)}; also compressed)"
             )
         return found
 
@@ -218,7 +219,7 @@ def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[JsonRow]:
 @contextmanager
 def _seekable(stream: IO[bytes]) -> Iterator[IO[bytes]]:
     """The stream itself where it can jump cheaply, else a copy on disk: Parquet is read from its end."""
-    if stream.seekable() and not isinstance(stream, gzip.GzipFile):
+    if stream.seekable() and not isinstance(stream, gzip.GzipFile | zipfile.ZipExtFile):
         yield stream
         return
     with tempfile.SpooledTemporaryFile(max_size=_SPOOLED) as copy:

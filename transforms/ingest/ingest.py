@@ -16,7 +16,6 @@ from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count
 from prefcurate.transforms.steps.units import Pin
-from prefcurate.transforms.store.files import size_of
 from prefcurate.transforms.store.losses import Losses, Lost, losses
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -85,7 +84,7 @@ def _stage(intake: Intake, context: StageContext, snapshot: Snapshot, lost: Loss
     staged = stage_intake(intake, root, context.store.shards, snapshot.run_id, tombstones(root))
     count(context.stage, "rows_in", staged.rows)
     if intake.source.reader.has_files:
-        count(context.stage, "bytes_in", sum(size_of(f.uri) for f in (intake.unit.file, *intake.unit.joined)))
+        count(context.stage, "bytes_in", intake.bytes)
     return staged if known is None else _again(known, staged, missing, context.store.shards)
 
 

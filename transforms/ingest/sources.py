@@ -1,6 +1,6 @@
 """The files of a source: found, opened, hashed, and split into units of reading."""
 
-import gzip
+import fnmatch
 import hashlib
 import json
 import re
@@ -12,8 +12,9 @@ from typing import IO, cast
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.errors import WrongSetting
-from prefcurate.schemas.formats.base import ReadUnit, SourceFile
+from prefcurate.schemas.formats.base import COMPRESSIONS, ReadUnit, SourceFile, plain_name
 from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.packed import RefusedMember, decompressed, is_archive, members, opened_member
 from prefcurate.transforms.store.files import filesystem, opened
 from prefcurate.transforms.store.remote import reaching
 
@@ -31,6 +32,8 @@ class Intake:
     limit: int | None
     intake_id: str = ""
     sha256: str = ""
+    bytes: int = 0
+    """Of its file and of those joined into it, as they were hashed."""
 
 
 def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]:
@@ -47,11 +50,23 @@ def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]
     return [Intake(source, unit, limit) for unit in units]
 
 
+@dataclass(frozen=True, order=True)
+class _Found:
+    """A file at a path of a source, or an archive with the members that are wanted of it."""
+
+    uri: str
+    name: str
+    members: str | None = None
+    """Of an archive: the pattern of its members; empty for those with the suffixes of the format, None for what is no archive."""
+    may_be_empty: bool = False
+    """An archive that a folder holds beside other files, rather than one that was named."""
+
+
 def list_files(source: SourceOptions) -> list[SourceFile]:
     """All files of a source, each once: of its folder (with the format's suffixes), its pattern, its list, or the file itself.
 
     A name is relative to the path that lists the file; where that gives two files of the source one name, it begins with as
-    many of the folders above as tell them apart.
+    many of the folders above as tell them apart. An archive is as a folder: its members are files of the source.
 
     Raises:
         SourceError: nothing lies at one of its paths; left out in silence, nobody would miss the rows.
@@ -59,23 +74,65 @@ def list_files(source: SourceOptions) -> list[SourceFile]:
     own = source.reader.files(source.path)
     if own is not None:
         return own
-    paths = (source.path,) if isinstance(source.path, str) else source.path
-    found: dict[str, str] = {}
-    for path in paths:
-        files = _list_path(path, source.reader.suffixes)
+    found: dict[str, SourceFile] = {}
+    for path in _paths(source):
+        files = [file for one in _found(source, path) for file in _files_of(source, one)]
         if not files:
             raise SourceError(_no_file(source, path))
         for file in files:
             # Listed by a folder and by itself, it has the longer name, whichever path comes first.
-            found[file.uri] = max(found.get(file.uri, ""), file.name, key=len)
-    return sorted(SourceFile(uri, name) for uri, name in _distinct_names(found).items())
+            known = found.get(file.address, file)
+            found[file.address] = max(known, file, key=lambda file: len(file.name))
+    names = _distinct_names({address: file.name for address, file in found.items()})
+    return sorted(replace(file, name=names[address]) for address, file in found.items())
+
+
+def _paths(source: SourceOptions) -> tuple[str, ...]:
+    return (source.path,) if isinstance(source.path, str) else source.path
+
+
+def _files_of(source: SourceOptions, found: _Found) -> list[SourceFile]:
+    """The file itself, or the members of an archive.
+
+    Raises:
+        SourceError: an archive cannot be read, or holds nothing that is wanted.
+    """
+    if found.members is None:
+        return [SourceFile(found.uri, found.name)]
+    try:
+        with opened(found.uri) as stream:
+            names = members(cast(IO[bytes], stream), found.uri)
+    except ValueError as error:
+        raise SourceError(f"source {source.name!r}: {error}") from error
+    wanted = found.members or "*"
+    suffixes = ("",) if found.members else source.reader.suffixes
+    kept = [n for n in names if fnmatch.fnmatchcase(_inner(n), wanted) and plain_name(_inner(n)).endswith(suffixes)]
+    kept = [name for name in kept if found.members == _inner(name) or not _is_hidden(_inner(name))]
+    inner = [name for name in names if is_archive(name)]
+    if not kept and not found.may_be_empty:
+        raise SourceError(
+            f"source {source.name!r}: no file in the archive {found.uri!r} "
+            + (f"is called {wanted!r}" if found.members else f"ends in {', '.join(suffixes)}")
+            + f"; it holds {', '.join(names[:6]) or 'nothing'}"
+        )
+    if inner and not found.members and not (found.may_be_empty and not kept):
+        raise SourceError(
+            f"source {source.name!r}: the archive {found.uri!r} holds another one, {inner[0]!r}, which is not looked into: unpack "
+            f"it, or name what you want of it, such as {found.uri}/*.jsonl"
+        )
+    return [SourceFile(found.uri, f"{found.name}/{_inner(name)}", name) for name in kept]
+
+
+def _inner(member: str) -> str:
+    return member.removeprefix("./")
 
 
 def _no_file(source: SourceOptions, path: str) -> str:
     fs, plain = filesystem(path)
     endings = ", ".join(source.reader.suffixes)
     if fs.isdir(plain):
-        return f"source {source.name!r}: no file in the folder {path!r} ends in {endings} (or that and .gz)"
+        compressed = ", ".join(COMPRESSIONS)
+        return f"source {source.name!r}: no file in the folder {path!r} ends in {endings} (or that and {compressed})"
     return f"source {source.name!r}: no file at {path!r}; a path is a file, a folder or a pattern"
 
 
@@ -90,29 +147,48 @@ def _distinct_names(names: dict[str, str]) -> dict[str, str]:
     return _distinct_names(names | longer) if longer else names
 
 
-def _list_path(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def _found(source: SourceOptions, path: str) -> list[_Found]:
     with reaching(path):
-        return _list(path, suffixes)
+        return _list(path, source.reader.suffixes)
 
 
-def _list(path: str, suffixes: tuple[str, ...]) -> list[SourceFile]:
+def _list(path: str, suffixes: tuple[str, ...]) -> list[_Found]:
     fs, plain = filesystem(path)
-    if fs.isdir(plain):
+    is_folder = fs.isdir(plain)
+    if is_folder:
         base = plain
-        names = [name for name in fs.find(plain) if name.removesuffix(".gz").endswith(suffixes)]
+        names = [name for name in fs.find(plain) if plain_name(name).endswith(suffixes) or is_archive(name)]
     elif fs.exists(plain):
         # Asked first: the name of a file that is there may hold a bracket.
-        return [SourceFile(_uri(path, plain), plain.rpartition("/")[2])]
+        return [_one(_uri(path, plain), plain.rpartition("/")[2])]
     else:
+        archive = _archive_in(path)
+        if archive is not None:
+            return [archive]
         base = re.split(r"[*?\[]", plain, maxsplit=1)[0].rpartition("/")[0]
         names = [name for name in fs.glob(plain) if fs.isfile(name)]
     found = [(name, name.removeprefix(base).lstrip("/")) for name in names]
-    # Editors and notebooks keep copies in hidden files and folders.
-    return [
-        SourceFile(_uri(path, name), within)
-        for name, within in found
-        if not any(step.startswith(".") for step in within.split("/"))
-    ]
+    return [_one(_uri(path, name), within, is_folder) for name, within in found if not _is_hidden(within)]
+
+
+def _one(uri: str, name: str, may_be_empty: bool = False) -> _Found:
+    return _Found(uri, name, "", may_be_empty) if is_archive(uri) else _Found(uri, name)
+
+
+def _archive_in(path: str) -> _Found | None:
+    """The archive of a path that goes on inside it: votes.zip/2024/*.csv."""
+    fs, plain = filesystem(path)
+    steps = plain.split("/")
+    for count in range(len(steps) - 1, 0, -1):
+        above = "/".join(steps[:count])
+        if is_archive(above) and fs.isfile(above):
+            return _Found(_uri(path, above), steps[count - 1], "/".join(steps[count:]).rstrip("/") or "")
+    return None
+
+
+def _is_hidden(name: str) -> bool:
+    # Editors and notebooks keep copies in hidden files and folders; a name that climbs hides nothing.
+    return any(step.startswith(".") and step not in (".", "..") for step in name.split("/"))
 
 
 def _uri(path: str, name: str) -> str:
@@ -126,7 +202,8 @@ def listing(sources: Iterable[SourceOptions]) -> list[list[object]]:
         SourceError: nothing lies at a path.
         OSError: a path cannot be listed.
     """
-    return sorted([source.name, sorted(_seen(source, file) for file in list_files(source))] for source in sources)
+    # A file that two paths list is there once.
+    return sorted([source.name, [list(seen) for seen in sorted(set(_seen_of(source)))]] for source in sources)
 
 
 def listing_digest(sources: Iterable[SourceOptions]) -> str:
@@ -134,15 +211,25 @@ def listing_digest(sources: Iterable[SourceOptions]) -> str:
     return hashlib.sha256(json.dumps(listing(sources)).encode()).hexdigest()[:16]
 
 
-def _seen(source: SourceOptions, file: SourceFile) -> list[str]:
-    known = source.reader.digest(file)
-    if known is not None:
-        return [file.uri, known]
-    with reaching(file.uri):
-        fs, path = filesystem(file.uri)
+def _seen_of(source: SourceOptions) -> Iterator[tuple[str, ...]]:
+    own = source.reader.files(source.path)
+    if own is not None:
+        yield from ((file.uri, str(source.reader.digest(file))) for file in own)
+        return
+    for path in _paths(source):
+        found = _found(source, path)
+        if not found:
+            raise SourceError(_no_file(source, path))
+        yield from map(_seen, found)
+
+
+def _seen(found: _Found) -> tuple[str, ...]:
+    with reaching(found.uri):
+        fs, path = filesystem(found.uri)
         about = fs.info(path)
     changed = next((about[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in about), "")
-    return [file.uri, str(about.get("size")), str(changed)]
+    inside = f"/{found.members}" if found.members else ""
+    return found.uri + inside, str(about.get("size")), str(changed)
 
 
 def identify(intake: Intake) -> Intake:
@@ -151,26 +238,46 @@ def identify(intake: Intake) -> Intake:
     Where the source lies is no part of it: the same files in another place, or on another machine, are the same intakes.
     """
     files = (intake.unit.file, *intake.unit.joined)
-    digests = [_digest(intake, file) for file in files]
+    hashed = [_digest(intake, file) for file in files]
+    digests = [digest for digest, _ in hashed]
     told = [[file.name, intake.source.reader.told_by_address(file)] for file in files]
     identity = stable_hash("intake", intake.source.fingerprint(), intake.limit, told, digests)
-    return replace(intake, intake_id=identity, sha256=digests[0])
+    return replace(intake, intake_id=identity, sha256=digests[0], bytes=sum(size for _, size in hashed))
 
 
-def _digest(intake: Intake, file: SourceFile) -> str:
+def _digest(intake: Intake, file: SourceFile) -> tuple[str, int]:
+    """The hash of a file's bytes as they lie there, and their number. What is not read is known by its name."""
     known = intake.source.reader.digest(file)
     if known is not None:
-        return known
+        return known, 0
+    digest, size = hashlib.sha256(), 0
+    try:
+        with _raw(file) as stream:
+            while data := stream.read(1 << 18):
+                digest.update(data)
+                size += len(data)
+    except (EOFError, RefusedMember) as error:
+        # Of a member that cannot be read, which its row in quarantine says.
+        digest.update(repr(error).encode())
+    return digest.hexdigest(), size
+
+
+@contextmanager
+def _raw(file: SourceFile) -> Iterator[IO[bytes]]:
     with opened(file.uri) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        if not file.member:
+            yield cast(IO[bytes], stream)
+            return
+        with opened_member(cast(IO[bytes], stream), file.uri, file.member) as member:
+            yield member
 
 
 @contextmanager
 def open_source_file(file: SourceFile) -> Iterator[IO[bytes]]:
-    """A source file for reading bytes, decompressed when its name ends in .gz."""
-    with opened(file.uri) as raw:
-        if not file.uri.endswith(".gz"):
-            yield cast(IO[bytes], raw)
-            return
-        with gzip.open(raw, "rb") as stream:
-            yield cast(IO[bytes], stream)
+    """A source file for reading bytes, decompressed when its name ends so.
+
+    Raises:
+        RefusedMember: a member of an archive that is not read.
+    """
+    with _raw(file) as raw, decompressed(raw, file.address) as stream:
+        yield stream

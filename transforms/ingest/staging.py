@@ -18,6 +18,7 @@ from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.records import InputRow, Pairs, Unreadable
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash, slim
+from prefcurate.transforms.ingest.packed import RefusedMember
 from prefcurate.transforms.ingest.sources import Intake, open_source_file
 from prefcurate.transforms.store.files import join, replacing
 from prefcurate.transforms.store.parts import Part, write_part
@@ -232,8 +233,15 @@ def _rows(intake: Intake) -> Iterator[InputRow]:
             line = row.line
             yield row
     except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
-        detail = f"{type(error).__name__}: {error}; rows after line {line} of this file could not be read"
-        yield InputRow(line + 1, ["broken file", intake.unit.file.name], Unreadable("broken file", detail))
+        yield broken_off(error, line, intake.unit.file.name)
+
+
+def broken_off(error: Exception, line: int, name: str) -> InputRow:
+    """The row that stands for what could not be read of a file after a line."""
+    if isinstance(error, RefusedMember):
+        return InputRow(line + 1, [error.reason, name], Unreadable(error.reason, str(error)))
+    detail = f"{type(error).__name__}: {error}; rows after line {line} of this file could not be read"
+    return InputRow(line + 1, ["broken file", name], Unreadable("broken file", detail))
 
 
 def _quarantined(row: _Row, intake: Intake, outcome: Unreadable) -> dict[str, Any]:

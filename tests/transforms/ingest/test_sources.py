@@ -109,7 +109,10 @@ def test_a_folder_without_files_of_the_format_is_named(tmp_path):
     write(tmp_path / "votes.txt")
     with pytest.raises(SourceError) as raised:
         plan_source(SourceOptions(name="p", path=str(tmp_path), reader=READERS["prd"]()))
-    assert str(raised.value) == f"source 'p': no file in the folder '{tmp_path}' ends in .jsonl (or that and .gz)"
+    assert (
+        str(raised.value)
+        == f"source 'p': no file in the folder '{tmp_path}' ends in .jsonl (or that and .gz, .zst, .bz2, .xz)"
+    )
 
 
 def test_files_that_make_no_source_of_the_format_are_named(tmp_path):
