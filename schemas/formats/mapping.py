@@ -250,7 +250,9 @@ class PairBuilder:
             responses=self._sets.responses(row),
             materials=tuple(self._materials(row)),
             group_id=look.text(fields.group_id, row),
-            key=stable_hash("set", asked if fields.group_by is None else look.value(fields.group_by, row)),
+            key=stable_hash(
+                "set", asked if fields.group_by is None else look.required(fields.group_by, row, "group_by")
+            ),
         )
 
     def pair_of(self, of: RowSet, first: SetResponse, second: SetResponse) -> GivenPair:

@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from prefcurate.schemas.formats.chat import Messages
-from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenMaterial, GivenPair, GivenRating, Verdict
+from prefcurate.schemas.records import (
+    AnnotatorKind,
+    GivenLabel,
+    GivenMaterial,
+    GivenPair,
+    GivenRating,
+    GivenSpan,
+    Verdict,
+)
 
 WhichPairs = Literal["all", "best", "adjacent"]
 """Every two responses of a set; the best with each other; each with the next best."""
@@ -137,15 +145,26 @@ def with_ratings(
         ends: the numbers of each pair's two responses.
         scores: of each response.
     """
+    for pair, fresh in _first_seen(pairs, ends):
+        ratings = (score.rating(side) for side, number in fresh for score in scores[number] if not score.is_rank)
+        yield replace(pair, ratings=tuple(ratings))
+
+
+def with_spans(
+    pairs: Sequence[GivenPair], ends: Sequence[tuple[int, int]], spans: Sequence[Sequence[GivenSpan]]
+) -> Iterator[GivenPair]:
+    """The pairs of a set with what was marked in its responses, each mark once: with the first pair that holds its response."""
+    for pair, fresh in _first_seen(pairs, ends):
+        yield replace(pair, spans=tuple(replace(span, of=side) for side, number in fresh for span in spans[number]))
+
+
+_Fresh = list[tuple[Literal["first", "second"], int]]
+
+
+def _first_seen(pairs: Sequence[GivenPair], ends: Sequence[tuple[int, int]]) -> Iterator[tuple[GivenPair, _Fresh]]:
+    """Each pair with the responses that no pair before it holds."""
     told: set[int] = set()
     for pair, (first, second) in zip(pairs, ends, strict=True):
-        sides: tuple[tuple[Literal["first", "second"], int], ...] = (("first", first), ("second", second))
-        ratings = tuple(
-            score.rating(side)
-            for side, number in sides
-            if number not in told
-            for score in scores[number]
-            if not score.is_rank
-        )
+        sides: _Fresh = [("first", first), ("second", second)]
+        yield pair, [(side, number) for side, number in sides if number not in told]
         told |= {first, second}
-        yield replace(pair, ratings=ratings)

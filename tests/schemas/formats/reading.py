@@ -9,8 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import pytest
+
 from prefcurate.schemas.formats.base import Reader, SourceFile
 from prefcurate.schemas.records import GivenLabel, GivenPair, InputRow, Pairs, Unreadable
+from prefcurate.transforms.ingest.options import SourceOptions
+from prefcurate.transforms.ingest.sources import open_source_file, plan_source
 
 DATA = Path(__file__).parents[3] / "examples" / "data"
 
@@ -69,3 +73,17 @@ def verdicts(labels: list[GivenLabel]) -> dict[str | None, int]:
 
 def text_of(messages: tuple) -> list[str]:
     return [part.text for message in messages for part in message.content]
+
+
+SHARED = Path("/work/shared/data")
+"""The whole upstream files, where the project keeps them; too large, or not ours to bundle."""
+
+
+def read_shared(reader: Reader, folder: str, keep: str = "") -> list[InputRow]:
+    """Every row of a whole upstream source, as `read_sample` reads a bundled one; skips the test where it does not lie."""
+    if not (SHARED / folder).is_dir():
+        pytest.skip(f"{SHARED / folder} is not here")
+    intakes = plan_source(SourceOptions(name="shared", path=str(SHARED / folder), reader=reader))
+    return [
+        row for intake in intakes if keep in intake.unit.file.name for row in reader.read(intake.unit, open_source_file)
+    ]

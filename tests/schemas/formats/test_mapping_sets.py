@@ -235,3 +235,13 @@ def test_a_mapping_without_sets_has_the_fingerprint_that_it_had():
     reader = MappingReader(fields=Fields.model_validate({"prompt": "q", "response_a": "x", "response_b": "y"}))
     told = reader.model_dump(mode="json")["fields"]
     assert not {"responses", "pairs", "min_gap", "group_by"} & set(told)
+
+
+def test_a_row_without_what_its_set_is_known_by_is_unreadable():
+    rows = read(
+        {"responses": "text", "group_by": "question", "prompt": "asked"},
+        {"text": "A", "question": 1, "asked": "Why?"},
+        {"text": "B", "asked": "Why?"},
+        {"text": "C", "question": 1, "asked": "Why?"},
+    )
+    assert [getattr(row.outcome, "reason", "") for row in rows] == ["", "field missing", ""]

@@ -16,19 +16,28 @@ from tests.schemas.formats.reading import DATA, open_path, read_files
 
 SAMPLES = {
     "fastchat": "mtbench-fastchat-judgments",
+    "judge_bias_probes": "judge-bias-probes",
     "oasst": "oasst-trees",
     "position_bias": "position-bias-mtbench",
     "prd": "prd-vicuna80",
+    "prometheus": "prometheus-eval",
     "qa_feedback": "finegrained-qa-feedback",
     "ukp": "ukp-convarg",
+    "wmt_mqm": "wmt-mqm-sxs-ende",
 }
+WHOLE = {"wmt_mqm"}
+"""Formats in which a row takes its meaning from later ones: what stands before a break is read otherwise than in the whole file."""
 NAMES = {
+    "auto_j": "testdata_pairwise.jsonl",
     "fastchat": "model_judgment/gpt-4_pair.jsonl",
+    "judge_bias_probes": "probes.json",
     "oasst": "trees.jsonl",
     "position_bias": "Repetition1/record.tsv",
     "prd": "ratings-gpt4/answer_bard-vs-answer_gpt4-gpt4-reviewer.jsonl",
+    "prometheus": "eval.json",
     "qa_feedback": "feedback.json",
     "ukp": "debate.xml",
+    "wmt_mqm": "mqm.tsv",
 }
 
 
@@ -49,7 +58,7 @@ def test_each_file_is_one_unit_and_each_row_has_a_line_of_its_own(name):
         json.dumps([row.identity for row in rows], allow_nan=False).encode()
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - WHOLE))
 def test_a_cut_file_gives_the_rows_before_the_cut(name):
     """As a download that broke off: every whole row before is read alike, and the break is one row that says so."""
     reader, files = READERS[name](), _files(name)
@@ -72,7 +81,7 @@ def test_a_cut_file_gives_the_rows_before_the_cut(name):
     assert last.outcome.reason == "file broken off"
 
 
-@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=60)
 @given(data=st.binary(max_size=120) | st.text(alphabet='[]{},:"<>&\t\n1a', max_size=60).map(str.encode))
 def test_no_bytes_make_a_reader_raise(name, data):
