@@ -40,6 +40,7 @@ EXTRAS = {
     "report": ["plotly>=6,<8", "jinja2>=3.1,<4", "markupsafe>=2.1,<4"],
     # Stores and sources at s3://; s3fs and gcsfs are released together with fsspec and named by the month.
     "s3": ["s3fs>=2025.3,<2028"],
+    "xlsx": ["openpyxl>=3.1,<3.2"],
     "hub": ["datasets>=4,<6", "huggingface-hub>=0.30,<3"],
 }
 EXTRAS["all"] = sorted({requirement for extra in EXTRAS.values() for requirement in extra})

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import IO, Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.records import InputRow
@@ -52,14 +52,31 @@ class ReadUnit:
     joined: tuple[SourceFile, ...] = ()
 
 
-class Reader(BaseModel):
+class Lasting(BaseModel):
+    """Settings whose fingerprints last: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    added: ClassVar[frozenset[str]] = frozenset()
+    """Settings that came after stores were made: while they are as they come, fingerprints are what they were without them."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values: dict[str, Any] = told(self)
+        fields = type(self).model_fields
+        added = {name for kind in type(self).__mro__ for name in getattr(kind, "added", ())}
+        left_out = {
+            name for name in added if getattr(self, name) == fields[name].get_default(call_default_factory=True)
+        }
+        return {name: value for name, value in values.items() if name not in left_out}
+
+
+class Reader(Lasting):
     """A format with its settings; the settings are the keys that a source of this format may have in the YAML.
 
     Subclasses set `format`, `version` and `suffixes`, and implement `read`; those whose rows are spread over several
     files also override `plan`.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     format: ClassVar[str]
     version: ClassVar[int] = 1

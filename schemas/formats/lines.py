@@ -162,10 +162,10 @@ def _starts_list(head: bytes) -> bool:
     return not rest.strip() or parse_json(1, line.decode("utf-8", errors="replace")).problem is not None
 
 
-def parse_json(line: int, text: str) -> JsonRow:
-    """One JSON value from text; NaN, infinities, lone surrogates and what is no JSON are problems."""
+def parse_json(line: int, text: str, *, nulls: bool = False) -> JsonRow:
+    """One JSON value from text; infinities, lone surrogates, what is no JSON, and NaN unless `nulls` says that it is null, are problems."""
     try:
-        value = _STRICT.decode(text)
+        value = (_WITH_NULLS if nulls else _STRICT).decode(text)
     except (ValueError, RecursionError) as error:
         return JsonRow(line, None, text[:RAW_LIMIT], _bad_json(error))
     if "\\ud" in text or "\\uD" in text:  # only an escape can smuggle half a character through UTF-8
@@ -330,6 +330,11 @@ def _finite(digits: str) -> float:
     return value
 
 
+def _null(name: str) -> None:
+    return None
+
+
+_WITH_NULLS = json.JSONDecoder(parse_constant=_null, parse_float=_finite)
 _STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
 _LENIENT = json.JSONDecoder(parse_int=len)
 """Finds where an element ends, whatever numbers it holds."""

@@ -14,10 +14,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from prefcurate.schemas.formats.base import Lasting
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_up, missing_message, parse_path
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing
 from prefcurate.schemas.formats.rows import RowError
@@ -25,22 +26,8 @@ from prefcurate.schemas.formats.rows import RowError
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|([{}])")
 
 
-class Settings(BaseModel):
-    """The base of the settings of a reader: frozen, and an unknown key is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    added: ClassVar[frozenset[str]] = frozenset()
-    """Settings that came after stores were made: while they are as they come, fingerprints are what they were without them."""
-
-    @model_serializer(mode="wrap")
-    def _as_before(self, told: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        values: dict[str, Any] = told(self)
-        fields = type(self).model_fields
-        left_out = {
-            name for name in self.added if getattr(self, name) == fields[name].get_default(call_default_factory=True)
-        }
-        return {name: value for name, value in values.items() if name not in left_out}
+Settings = Lasting
+"""The base of the settings of a reader."""
 
 
 @dataclass(frozen=True, slots=True)

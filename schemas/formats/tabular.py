@@ -1,14 +1,13 @@
-"""Rows of any plain file: JSON Lines, JSON, CSV, TSV, Parquet and Arrow, one at a time, whatever state it is in.
+"""Rows of any plain file: JSON Lines, JSON, CSV, TSV, XLSX, Parquet and Arrow, one at a time, whatever state it is in.
 
-Where a row stands: the line of the file where it begins (JSON Lines, CSV and TSV; a quoted cell may hold line breaks),
-else its number from 1 (JSON lists, Parquet, Arrow).
+Where a row stands: the line of the file where it begins (JSON Lines, CSV and TSV; a quoted cell may hold line breaks), the
+sheet's own number of the row (XLSX), else its number from 1 (JSON lists, Parquet, Arrow).
 """
 
 import base64
 import codecs
 import datetime
 import gzip
-import json
 import shutil
 import tempfile
 import zipfile
@@ -16,19 +15,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
-from typing import IO, Any, Literal
+from typing import IO, Any, ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from prefcurate.schemas.formats.base import Opener, Reader, SourceFile
 from prefcurate.schemas.formats.cells import cell_records, is_broken
-from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
+from prefcurate.schemas.formats.documents import rows_inside
+from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows, parse_json
+from prefcurate.schemas.formats.mapping_paths import parse_path
 from prefcurate.schemas.formats.rows import file_name, raw_of
+from prefcurate.schemas.formats.spreadsheet import Sheet, needs_openpyxl, sheet_rows
 from prefcurate.schemas.records import Unreadable
 
-FileType = Literal["jsonl", "json", "csv", "tsv", "parquet", "arrow"]
+FileType = Literal["jsonl", "json", "csv", "tsv", "xlsx", "parquet", "arrow"]
 
 SUFFIXES: dict[str, FileType] = {
     ".jsonl": "jsonl",
@@ -37,6 +39,8 @@ SUFFIXES: dict[str, FileType] = {
     ".csv": "csv",
     ".tsv": "tsv",
     ".tab": "tsv",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
     ".parquet": "parquet",
     ".arrow": "arrow",
     ".feather": "arrow",
@@ -49,6 +53,8 @@ class TabularReader(Reader):
     """The base of readers of plain files: what the file is follows from its name unless `type` says it."""
 
     suffixes = tuple(SUFFIXES)
+    added: ClassVar[frozenset[str]] = frozenset({"sheet", "rows_at"})
+    model_config = ConfigDict(populate_by_name=True)
 
     type: FileType | None = None
     """What the files are, when their names do not say it."""
@@ -59,15 +65,26 @@ class TabularReader(Reader):
     encoding: str = "utf-8"
     """CSV: how the text is encoded."""
     header: bool = True
-    """CSV: whether the first row names the columns; without names they are "0", "1", …"""
+    """CSV, XLSX: whether the first row names the columns; without names they are "0", "1", …"""
     columns: tuple[str, ...] | None = None
-    """CSV: the names of the columns, for files without a header."""
+    """CSV, XLSX: the names of the columns, for files without a header."""
+    sheet: str | int | None = None
+    """XLSX: the name of the sheet, or its number from 1; the first that is not hidden by default."""
+    rows_at: str | None = Field(default=None, alias="rows")
+    """JSON: the field path of the list of rows inside the document, such as data.items."""
 
     @field_validator("delimiter", "quote")
     @classmethod
     def _one_character(cls, given: str | None, info: Any) -> str | None:
         if given is not None and len(given) != 1 and not (info.field_name == "quote" and given == ""):
             raise ValueError(f"{given!r} is not one character")
+        return given
+
+    @field_validator("rows_at")
+    @classmethod
+    def _path_of_rows(cls, given: str | None) -> str | None:
+        if given is not None:
+            parse_path(given)
         return given
 
     @field_validator("encoding")
@@ -91,7 +108,7 @@ class TabularReader(Reader):
         name = file_name(file).lower()
         found = next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
         if found is None:
-            hint = "save it as CSV" if name.endswith((".xlsx", ".xls")) else "set `type:`"
+            hint = "save it as .xlsx or CSV" if name.endswith((".xls", ".ods")) else "set `type:`"
             raise ValueError(
                 f"{file.name}: the name does not say what the file is; {hint} ({', '.join(SUFFIXES)}; also compressed)"
             )
@@ -100,17 +117,26 @@ class TabularReader(Reader):
     def plan(self, files: Sequence[SourceFile]) -> list[Any]:
         """One unit a file; a file of unknown type is an error here, before anything is read."""
         for file in files:
-            self.type_of(file)
+            kind = self.type_of(file)
+            if kind == "xlsx":
+                needs_openpyxl()
+            if kind != "json" and self.rows_at is not None:
+                raise ValueError(f"{file.name}: `rows` is a path inside of one JSON document, and this is {kind}")
         return super().plan(files)
 
     def rows(self, file: SourceFile, open_file: Opener) -> Iterator[JsonRow]:
         """Every row of a file, each with its value or its problem; the raw text of a table's good rows is left empty."""
         kind = self.type_of(file)
         with open_file(file) as stream:
-            if kind in ("jsonl", "json"):
+            if self.rows_at is not None:
+                yield from rows_inside(stream, parse_path(self.rows_at))
+            elif kind in ("jsonl", "json"):
                 yield from map(_with_nulls, json_rows(stream))
             elif kind in ("csv", "tsv"):
                 yield from self._csv_rows(stream, self.delimiter or ("\t" if kind == "tsv" else ","))
+            elif kind == "xlsx":
+                with _seekable(stream) as file_:
+                    yield from sheet_rows(file_, Sheet(self.sheet, self.header, self.columns))
             else:
                 yield from parquet_rows(stream) if kind == "parquet" else arrow_rows(stream)
 
@@ -166,15 +192,8 @@ def _with_nulls(row: JsonRow) -> JsonRow:
     """NaN, which Python writes into JSON for what is missing, is read as null."""
     if row.problem is None or not row.problem.detail.endswith("is not JSON") or len(row.raw) >= RAW_LIMIT:
         return row
-    try:
-        value = json.loads(row.raw, parse_constant=_null)
-    except (ValueError, RecursionError):
-        return row
-    return row if is_broken(json.dumps(value, ensure_ascii=False)) else JsonRow(row.line, value, row.raw)
-
-
-def _null(name: str) -> None:
-    return None
+    again = parse_json(row.line, row.raw, nulls=True)
+    return row if again.problem is not None else again
 
 
 def parquet_rows(stream: IO[bytes]) -> Iterator[JsonRow]:

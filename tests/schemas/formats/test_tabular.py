@@ -1,5 +1,6 @@
 import datetime
 import gzip
+import json
 import math
 from decimal import Decimal
 from pathlib import Path
@@ -198,8 +199,8 @@ def test_type_says_what_a_name_does_not(tmp_path):
     reader = MappingReader(fields=FIELDS)
     with pytest.raises(ValueError, match="set `type:`"):
         reader.plan([SourceFile(str(path), path.name)])
-    with pytest.raises(ValueError, match="save it as CSV"):
-        reader.plan([SourceFile("x.xlsx", "x.xlsx")])
+    with pytest.raises(ValueError, match="save it as .xlsx or CSV"):
+        reader.plan([SourceFile("x.xls", "x.xls")])
     assert values(path, type="csv") == [{"q": "a"}]
 
 
@@ -240,3 +241,58 @@ def test_a_header_in_another_encoding_is_named_once(tmp_path):
     (row,) = rows_of(path)
     assert row.problem is not None and row.problem.reason == "bad encoding"
     assert row.problem.detail == "the names of the columns are not utf-8; set `encoding:`, e.g. utf-16"
+
+
+DOCUMENT = {"meta": {"n": 2}, "data": {"items": [{"q": "a"}, {"q": "b"}, 3], "other": []}}
+
+
+@pytest.mark.parametrize("ending", ["", ".gz"])
+def test_rows_at_a_path_of_a_document(tmp_path, ending):
+    path = write(tmp_path / f"d.json{ending}", json.dumps(DOCUMENT, indent=1))
+    assert values(path, rows="data.items") == [{"q": "a"}, {"q": "b"}, 3]
+    assert [row.line for row in rows_of(path, rows="data.items")] == [1, 2, 3]
+    assert values(path, rows="data.other") == []
+
+
+@pytest.mark.parametrize(
+    ("at", "said"),
+    [
+        ("data.itms", "`rows: data.itms` is not in the document ('data' is an object); did you mean 'items'?"),
+        ("rows", "`rows: rows` is not in the document; it has 'meta', 'data'"),
+        ("data", "`rows: data` is an object where a list of rows should be"),
+        ("data.items[0].q", "`rows: data.items[0].q` is str where a list of rows should be"),
+    ],
+)
+def test_where_no_rows_lie_the_nearest_name_is_said(tmp_path, at, said):
+    (row,) = rows_of(write(tmp_path / "d.json", json.dumps(DOCUMENT)), rows=at)
+    assert row.problem == Unreadable("no rows", said)
+
+
+def test_documents_that_cannot_be_read(tmp_path):
+    for text, reason in (
+        (b"", None), (b'{"data": [', "bad JSON"), (b'{"data": ["\xff"]}', "not UTF-8"), (b'{"data": [1e999]}', "bad JSON"),
+        (b"[" * 100_000, "bad JSON"),
+    ):  # fmt: skip
+        assert values(write(tmp_path / "d.json", text), rows="data") == ([] if reason is None else [reason])
+    assert values(write(tmp_path / "d.json", '\ufeff{"data": [{"q": NaN}]}'), rows="data") == [{"q": None}]
+
+
+def test_rows_is_about_documents_alone(tmp_path):
+    with pytest.raises(ValueError, match="`rows` is a path inside of one JSON document, and this is csv"):
+        MappingReader(fields=FIELDS, rows="data").plan([SourceFile("x.csv", "x.csv")])
+    with pytest.raises(ValidationError, match="is no field path"):
+        MappingReader(fields=FIELDS, rows="data[")
+
+
+def test_settings_that_came_later_leave_fingerprints_as_they_were():
+    reader = MappingReader(fields=FIELDS)
+    assert not {"sheet", "rows_at"} & reader.model_dump().keys()
+    assert (
+        len(
+            {
+                reader.fingerprint(),
+                *(MappingReader(fields=FIELDS, **more).fingerprint() for more in ({"sheet": 1}, {"rows": "x"})),
+            }
+        )
+        == 3
+    )

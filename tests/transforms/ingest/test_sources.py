@@ -116,11 +116,11 @@ def test_a_folder_without_files_of_the_format_is_named(tmp_path):
 
 
 def test_files_that_make_no_source_of_the_format_are_named(tmp_path):
-    write(tmp_path / "x.xlsx")
+    write(tmp_path / "x.xls")
     with pytest.raises(
-        SourceError, match=r"source 'team' at '.*x.xlsx': x.xlsx: the name does not say .*; save it as CSV"
+        SourceError, match=r"source 'team' at '.*x.xls': x.xls: the name does not say .*; save it as .xlsx or CSV"
     ):
-        plan_source(mapped(tmp_path / "x.xlsx"))
+        plan_source(mapped(tmp_path / "x.xls"))
 
 
 def test_an_intake_is_the_same_wherever_its_files_lie(folder, tmp_path):
