@@ -102,12 +102,12 @@ def check_source(source: SourceOptions, rows: int = ROWS) -> SourceReport:
         whole = _read(source, picked, rows, seen) and len(picked) == len(intakes)
     except (SourceError, OSError, ValueError) as error:
         wrong = str(error).removeprefix(f"source {source.name!r}: ")
-        return SourceReport(source.name, source.reader.format, 0, 0, False, seen, (wrong,), (), ())
+        return SourceReport(source.name, source.reader.title, 0, 0, False, seen, (wrong,), (), ())
     builder = builder_of(source.reader)
     unread = tuple(not_read(seen, builder)) if builder else ()
     return SourceReport(
         source.name,
-        source.reader.format,
+        source.reader.title,
         len(intakes),
         len(picked),
         whole,

@@ -18,7 +18,7 @@ from prefcurate.transforms.annotate.options import AnnotatorOptions
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.embed.options import EmbedOptions
-from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions
+from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions, benchmarks_apart
 from prefcurate.transforms.mistakes import mistakes, unknown_name
 from prefcurate.transforms.options import Options
 from prefcurate.transforms.publish.options import PublishOptions
@@ -58,6 +58,11 @@ class Config(Options):
     route: RouteOptions = RouteOptions()
     publish: PublishOptions = PublishOptions()
     _folder: str = PrivateAttr(".")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _benchmarks_are_no_sources(cls, values: Any) -> Any:
+        return benchmarks_apart(values)
 
     @field_validator("shards")
     @classmethod
@@ -190,7 +195,9 @@ def named_paths(config: Config) -> Iterator[tuple[str, str]]:
         paths = (source.path,) if isinstance(source.path, str) else source.path
         # What has no files may be a name on a hub; a path is absolute by now.
         yield from ((f"sources.{source.name}.path", p) for p in paths if source.reader.has_files or p.startswith("/"))
-    yield from ((f"benchmarks.{benchmark.name}.path", benchmark.path) for benchmark in config.benchmarks)
+    for benchmark in config.benchmarks:
+        paths = (benchmark.path,) if isinstance(benchmark.path, str) else benchmark.path
+        yield from ((f"benchmarks.{benchmark.name}.path", path) for path in paths)
     if config.overrides is not None:
         yield "overrides", config.overrides
 
@@ -204,10 +211,14 @@ def _with_paths(config: Config, change: Callable[[str], str]) -> Config:
         path = file(options.path) if isinstance(options.path, str) else tuple(map(file, options.path))
         return options.model_copy(update={"path": path})
 
+    def benchmark(options: BenchmarkOptions) -> BenchmarkOptions:
+        path = change(options.path) if isinstance(options.path, str) else tuple(map(change, options.path))
+        return options.model_copy(update={"path": path, "source": options.source and source(options.source)})
+
     return config.model_copy(
         update={
             "sources": tuple(map(source, config.sources)),
-            "benchmarks": tuple(b.model_copy(update={"path": change(b.path)}) for b in config.benchmarks),
+            "benchmarks": tuple(map(benchmark, config.benchmarks)),
             "overrides": None if config.overrides is None else change(config.overrides),
         }
     )

@@ -29,7 +29,7 @@ def resolved(config: Config) -> dict[str, Any]:
     dumped = as_written(config).model_dump(mode="json", serialize_as_any=True, exclude={"store"})
     for source, told in zip(config.sources, dumped["sources"], strict=True):
         told["path"] = sorted(told["path"]) if isinstance(told["path"], list) else told["path"]
-        told["reader"] = {"format": source.reader.format, **told["reader"]}
+        told["reader"] = {"format": source.reader.title, **told["reader"]}
     for named in ("sources", "benchmarks", "annotators"):
         dumped[named] = sorted(dumped[named], key=lambda item: str(item["name"]))
     shown: dict[str, Any] = _without_secrets(dumped)

@@ -8,9 +8,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import IO, Any, ClassVar
+from typing import IO, Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.records import InputRow
@@ -78,6 +78,8 @@ class Reader(Lasting):
     files also override `plan`.
     """
 
+    _named: str = PrivateAttr("")
+
     format: ClassVar[str]
     version: ClassVar[int] = 1
     """Raised by hand when the meaning of what is read changes; part of the fingerprint."""
@@ -85,6 +87,16 @@ class Reader(Lasting):
     """File names (without the ending of a compression) that belong to the format when the source's path is a folder."""
     has_files: ClassVar[bool] = True
     """Whether `path` names files; a dataset of a hub has none."""
+
+    @property
+    def title(self) -> str:
+        """The format as a person named it: what rows are read as does not depend on it."""
+        return self._named or self.format
+
+    def called(self, name: str) -> Self:
+        """The reader under the name of the format that gave its settings."""
+        self._named = name
+        return self
 
     def fingerprint(self) -> str:
         """Of everything that can change what a row is read as."""

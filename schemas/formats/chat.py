@@ -142,6 +142,28 @@ def transcript(text: str) -> Messages | None:
     return tuple(Message.of_text(roles[pieces[i]], pieces[i + 1].strip()) for i in range(0, len(pieces), 2))
 
 
+_MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)\n")
+
+
+def turns_of(text: str) -> str | list[dict[str, str]]:
+    """A transcript as messages, of HH's form or with the marks of NeMo (``\\n<extra_id_1>Assistant\\n``, as HelpSteer has); other text as it is.
+
+    What stands before NeMo's first mark is the user's; an answer that is only announced at the end ("Assistant:") is none.
+    """
+    if _MARKED.search(text):
+        pieces = ["User", *_MARKED.split(text)]
+        told = [(pieces[i].lower(), pieces[i + 1].strip()) for i in range(0, len(pieces), 2)]
+        told = told if told[0][1] else told[1:]
+    else:
+        found = transcript(text)
+        if found is None:
+            return text
+        told = [(message.role, message.content[0].text or "") for message in found]
+    if told and told[-1] == ("assistant", ""):
+        told.pop()
+    return [{"role": role, "content": words} for role, words in told]
+
+
 def user(text: str) -> Messages:
     """A prompt of one user turn."""
     return (Message.of_text("user", text),)

@@ -34,13 +34,30 @@ def conversations(prompt: Any, a: Any, b: Any) -> tuple[chat.Messages, chat.Mess
     return chat.split_at_last_common(first, second)
 
 
+def first_turns(content: Any, turns: int) -> Any:
+    """A conversation up to the answer to the user's turn of that number; what is no conversation as it is."""
+    if _are_turns(content):
+        return content[:turns]
+    if not chat.is_conversation(content):
+        return content
+    asks = [
+        number for number, message in enumerate(chat.messages_of(content, "conversation")) if message.role == "user"
+    ]
+    return content[: asks[turns]] if 0 < turns < len(asks) else content
+
+
 def _are_turns(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(turn, str) for turn in value)
+    # A turn that nobody answered is written as null.
+    return (
+        isinstance(value, list)
+        and any(isinstance(turn, str) for turn in value)
+        and all(turn is None or isinstance(turn, str) for turn in value)
+    )
 
 
-def _interleave(asked: list[str], answered: list[str]) -> chat.Messages:
+def _interleave(asked: list[str | None], answered: list[str | None]) -> chat.Messages:
     turns = zip(asked, answered, strict=True)
-    return tuple(message for one, other in turns for message in (*chat.user(one), *chat.assistant(other)))
+    return tuple(message for one, other in turns for message in (*chat.user(one or ""), *chat.assistant(other or "")))
 
 
 def _messages(value: Any, role: str, what: str) -> chat.Messages:

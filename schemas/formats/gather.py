@@ -110,7 +110,8 @@ class _Gatherer:
         """What a row gives beside the rows of its set before it."""
         found = self.builder.set_of(scope)
         if not found.responses:
-            raise RowError("no response", "the row has no text of a response")
+            why = self.builder.missing_response(scope)
+            raise RowError(ALONE, "the row has no response" + (f": {why}" if why else ""))
         here = self.sets.get(found.key, _Set())
         if not here.differ:
             raise RowError(

@@ -24,14 +24,14 @@ from pydantic import Field, field_validator, model_validator
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
-from prefcurate.schemas.formats.conversations import conversations, text_of, with_context
+from prefcurate.schemas.formats.conversations import conversations, first_turns, text_of, with_context
 from prefcurate.schemas.formats.gather import gathered
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_labels import Asker, LabelSpec, RatingSpec
 from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
 from prefcurate.schemas.formats.mapping_rules import About
-from prefcurate.schemas.formats.mapping_sets import ResponseSpec, SetAsker, set_paths
+from prefcurate.schemas.formats.mapping_sets import ResponseSpec, SetAsker
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError, raw_of
 from prefcurate.schemas.formats.sets import RowSet, SetResponse, WhichPairs, chosen_pairs, compared, with_ratings
@@ -42,7 +42,7 @@ from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, Inpu
 class Fields(About):
     """What the fields of a row are called. Those of `About` hold for every label that does not name its own."""
 
-    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by"})
+    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by", "turns"})
 
     prompt: FieldSpec | None = None
     """Text or a list of messages. Left out when both responses are whole conversations that begin alike."""
@@ -56,6 +56,8 @@ class Fields(About):
     """The smallest difference of two ratings of a set that is a preference."""
     group_by: FieldSpec | None = None
     """Of sets that are spread over rows, one response or more in each: what the rows of a set have in common."""
+    turns: FieldSpec | None = None
+    """How many turns of the user were judged: conversations are cut after them."""
     label: tuple[LabelSpec, ...] = ()
     strength: FieldSpec | None = None
     p_a: FieldSpec | None = None
@@ -89,7 +91,11 @@ class Fields(About):
         if two and (self.response_a is None or self.response_b is None):
             missing = "response_a" if self.response_a is None else "response_b"
             raise ValueError(f"{missing}: this key is required, since a comparison has two responses")
-        unused = [name for name in ("label", "ratings", "strength", "p_a", "model_a", "model_b") if getattr(self, name)]
+        unused = [
+            name
+            for name in ("turns", "label", "ratings", "strength", "p_a", "model_a", "model_b")
+            if getattr(self, name)
+        ]
         if self.responses and unused:
             raise ValueError(
                 f"`{unused[0]}` is about two responses; of a set each entry of `responses` has `ratings`, `rank` or `order`"
@@ -119,17 +125,15 @@ class Fields(About):
             for entry in self.label
         )
 
-    def row_paths(self) -> dict[str, list[Path]]:
-        """The paths that start at the row, by what they are for."""
-        found = {
-            name: spec.paths() for name in type(self).model_fields if isinstance(spec := getattr(self, name), FieldSpec)
-        }
+    def row_specs(self) -> dict[str, list[FieldSpec]]:
+        """The fields whose paths start at the row, by what they are for."""
+        found = {name: [spec] for name in type(self).model_fields if isinstance(spec := getattr(self, name), FieldSpec)}
         for entry in self.label:
-            found.setdefault("label", []).extend(entry.each.paths() if entry.each else entry.paths())
+            found.setdefault("label", []).extend([entry.each] if entry.each else entry.specs())
         for rating in self.ratings:
-            found.setdefault("ratings", []).extend(path for spec in rating.specs() for path in spec.paths())
-        if self.responses:
-            found["responses"] = set_paths(self.responses)
+            found.setdefault("ratings", []).extend(rating.specs())
+        for response in self.responses:
+            found.setdefault("responses", []).extend(response.row_specs())
         return found
 
 
@@ -163,7 +167,7 @@ class PairBuilder:
 
     def __init__(self, fields: Fields) -> None:
         self.fields = fields
-        used = {path.first() for paths in fields.row_paths().values() for path in paths}
+        used = {path.first() for specs in fields.row_specs().values() for spec in specs for path in spec.paths()}
         self._look = Looker(frozenset(name for name in used if name is not None))
         self._labels = fields.entries()
         self._asker = Asker(self._look, fields, self._labels, fields.ratings)
@@ -191,12 +195,14 @@ class PairBuilder:
     def looked_up(self, value: Any) -> Iterator[tuple[str, Path, Scope]]:
         """Every path that is looked up in a row: what for, and where it starts. For `check`."""
         row = row_scope(value)
-        for what, paths in self.fields.row_paths().items():
-            yield from ((what, path, row) for path in paths)
+        for what, specs in self.fields.row_specs().items():
+            yield from ((what, path, row) for spec in specs for path in spec.looked_up(row))
+        yield from self._sets.looked_up(row)
         for entry in self._labels:
             if entry.each is not None:
                 for scope in self._asker.scopes(entry, row):
-                    yield from ((f"label, each {entry.each}", path, scope) for path in entry.paths())
+                    for spec in entry.specs():
+                        yield from ((f"label, each {entry.each}", path, scope) for path in spec.looked_up(scope))
 
     def names(self) -> frozenset[str]:
         """The top-level keys of a row that are read."""
@@ -216,10 +222,16 @@ class PairBuilder:
             return (self._pair(row),)
         found = self.set_of(row)
         if len(found.responses) < 2:
-            raise RowError("one response", f"the row has {len(found.responses)} responses; a comparison needs two")
+            count = "no response" if not found.responses else "one response"
+            why = self.missing_response(row)
+            raise RowError("one response", f"the row has {count}; a comparison needs two" + (f"; {why}" if why else ""))
         ends = chosen_pairs(found.responses, self.fields.pairs)
         pairs = [self.pair_of(found, found.responses[first], found.responses[second]) for first, second in ends]
         return tuple(with_ratings(pairs, ends, [response.scores for response in found.responses]))
+
+    def missing_response(self, row: Scope) -> str:
+        """What a row lacks whose set has too few responses; empty when its fields are there and hold nothing."""
+        return self._sets.missing(row)
 
     def _pair(self, row: Scope) -> GivenPair:
         prompt, first, second = self._conversations(row)
@@ -283,8 +295,14 @@ class PairBuilder:
         a = look.required(fields.response_a, row, "response_a")
         b = look.required(fields.response_b, row, "response_b")
         asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        if fields.turns is not None:
+            asked, a, b = self._cut(row, asked, a, b)
         prompt, first, second = conversations(asked, a, b)
         return self._in_context(row, prompt), first, second
+
+    def _cut(self, row: Scope, *contents: Any) -> Iterator[Any]:
+        turns = self._look.number(self.fields.turns, row)
+        return (content if turns is None else first_turns(content, int(turns)) for content in contents)
 
     def _in_context(self, row: Scope, prompt: chat.Messages) -> chat.Messages:
         """The prompt with what else the row says that the responses answer: system words, documents, tools."""

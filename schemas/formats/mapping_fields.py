@@ -4,6 +4,8 @@ prompt: question                                   a path
 prompt: "{instruction}\\n{input}"                   a template; {{ and }} are braces
 annotator: {constant: gpt-4}                       the same in every row
 prompt: {path: turns, json: true}                  text that holds JSON
+prompt: {first: [instruction, input]}              the first of several paths at which something stands
+prompt: {path: history, transcript: true}          "Human: … Assistant: …" as messages
 response_a: {path: text, after: "### Answer:\\n", before: "\\n###"}
 kind: {path: rater, values: {human: person, bot: llm_judge}}
 """
@@ -19,6 +21,7 @@ from typing import Any
 from pydantic import ConfigDict, Field, model_validator
 
 from prefcurate.schemas.formats.base import Lasting
+from prefcurate.schemas.formats.chat import turns_of
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_up, missing_message, parse_path
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing
 from prefcurate.schemas.formats.rows import RowError
@@ -100,9 +103,15 @@ def _add_text(lines: list[list[str | Path]], text: str) -> None:
 class FieldSpec(Settings):
     """Where a field's value comes from. Written as text it is a path, or with braces a template."""
 
+    added: ClassVar[frozenset[str]] = frozenset({"first", "transcript"})
+
     path: str | None = None
     template: str | None = None
     constant: Any = None
+    first: tuple[str, ...] | None = None
+    """Paths of which the first counts at which something stands: what rows of several kinds call the same thing."""
+    transcript: bool = False
+    """The value is a whole conversation in one text."""
     json_text: bool = Field(default=False, alias="json")
     """The value is text that holds JSON, e.g. a list of messages in a CSV cell."""
     after: str | None = None
@@ -125,11 +134,13 @@ class FieldSpec(Settings):
 
     @model_validator(mode="after")
     def _one_origin(self) -> "FieldSpec":
-        named = [name for name in ("path", "template", "constant") if getattr(self, name) is not None]
+        named = [name for name in ("path", "template", "constant", "first") if getattr(self, name) is not None]
         if len(named) != 1:
             found = " and ".join(named) or "none of them"
-            raise ValueError(f"a field is one of path, template and constant; here is {found}")
-        _ = self.parsed, self.table
+            raise ValueError(f"a field is one of path, template, constant and first; here is {found}")
+        if self.first is not None and len(self.first) < 2:
+            raise ValueError("`first` is a list of two or more paths")
+        _ = self.parsed, self.alternatives, self.table
         return self
 
     @cached_property
@@ -140,6 +151,17 @@ class FieldSpec(Settings):
         return parse_template(self.template) if self.template is not None else None
 
     @cached_property
+    def alternatives(self) -> tuple[Path, ...]:
+        """The paths of `first`."""
+        return tuple(map(parse_path, self.first or ()))
+
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether a value is what it is, neither cut out of something nor looked up in a table."""
+        marks = (self.after, self.before, self.values)
+        return not self.json_text and not self.transcript and all(mark is None for mark in marks)
+
+    @cached_property
     def table(self) -> Values | None:
         """The meaning of the values, where there is a table of them."""
         return None if self.values is None else Values.of(self.values)
@@ -148,10 +170,16 @@ class FieldSpec(Settings):
         """The paths that it reads."""
         if isinstance(self.parsed, Template):
             return self.parsed.paths()
-        return [] if self.parsed is None else [self.parsed]
+        return list(self.alternatives) if self.parsed is None else [self.parsed]
+
+    def looked_up(self, scope: Scope) -> list[Path]:
+        """The paths that count in a row: of `first` the one at which something stands, else its first."""
+        if not self.alternatives:
+            return self.paths()
+        return [next((path for path in self.alternatives if path.find(scope) is not ABSENT), self.alternatives[0])]
 
     def __str__(self) -> str:
-        return str(self.path or self.template or f"constant {self.constant!r}")
+        return str(self.path or self.template or " or ".join(self.first or ()) or f"constant {self.constant!r}")
 
 
 @dataclass(frozen=True)
@@ -170,10 +198,20 @@ class Looker:
             return ABSENT
         if isinstance(spec.parsed, Template):
             value: Any = spec.parsed.render(lambda path: self._piece(path, scope)) or ABSENT
+        elif spec.parsed is not None:
+            value = look_up(spec.parsed, scope, self.used)
         else:
-            value = spec.constant if spec.parsed is None else look_up(spec.parsed, scope, self.used)
-        if spec.json_text or spec.after is not None or spec.before is not None or spec.table is not None:
-            value = self._meaning(spec, self._cut(spec, self._parsed(spec, value)))
+            value = self._first(spec, scope) if spec.first else spec.constant
+        return value if spec.is_plain else self._made(spec, value)
+
+    def _first(self, spec: FieldSpec, scope: Scope) -> Any:
+        found = (path.find(scope) for path in spec.alternatives)
+        return next((value for value in found if not is_nothing(value)), ABSENT)
+
+    def _made(self, spec: FieldSpec, value: Any) -> Any:
+        value = self._meaning(spec, self._cut(spec, self._parsed(spec, value)))
+        if spec.transcript and isinstance(value, str):
+            return turns_of(value)
         return value
 
     def required(self, spec: FieldSpec, scope: Scope, what: str) -> Any:

@@ -19,7 +19,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field, field_validator, model_validator
 
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings
-from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope
+from prefcurate.schemas.formats.mapping_paths import ABSENT, Scope
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing, own_words, truth
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.schemas.records import AnnotatorKind
@@ -152,10 +152,6 @@ class Rule(About):
     def specs(self) -> list[FieldSpec]:
         """Every field that it names."""
         return [*super().specs(), *(self.same_as or {}).values(), *(self.columns or {}).values()]
-
-    def paths(self) -> list[Path]:
-        """Every path that it reads."""
-        return [path for spec in self.specs() for path in spec.paths()]
 
     def apply(self, look: Looker, scope: Scope) -> Ruled:
         """What the rule makes of a row.

@@ -18,7 +18,7 @@ from pydantic import Field, field_validator, model_validator
 
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings, plain_text
 from prefcurate.schemas.formats.mapping_labels import Asker, Entry, elements_of
-from prefcurate.schemas.formats.mapping_paths import Path, Scope
+from prefcurate.schemas.formats.mapping_paths import ABSENT, HERE, Path, Scope, missing_message
 from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError
@@ -72,11 +72,14 @@ class ResponseSpec(Settings):
         return self
 
     def row_specs(self) -> Iterator[FieldSpec]:
-        """The fields whose paths start at the row: `each` itself, or everything where there is no list."""
-        if self.each is not None:
-            yield self.each
-        else:
+        """The fields whose paths start at the row: `each` itself, what says `$`, and everything where there is no list."""
+        if self.each is None:
             yield from self.own_specs()
+            return
+        yield self.each
+        for spec in self.own_specs():
+            if any(path.from_row and HERE not in path.steps for path in spec.paths()):
+                yield spec
 
     def own_specs(self) -> Iterator[FieldSpec]:
         """The fields of one response."""
@@ -106,14 +109,31 @@ class SetAsker:
         """
         found = []
         for number, (spec, ratings) in enumerate(self._responses):
-            for scope in self._scopes(spec, row, number):
+            for scope in self.scopes(spec, row, number):
                 content = self._look.value(spec.text, scope)
                 if not is_nothing(content):
                     scores = (*self._ranked(spec, scope), *self._rated(ratings, scope))
-                    found.append(SetResponse(content, self._look.text(spec.model, scope), scores))
+                    found.append(SetResponse(content, self._look.text(spec.model, scope), scores, number))
         return found
 
-    def _scopes(self, spec: ResponseSpec, row: Scope, number: int) -> Iterator[Scope]:
+    def looked_up(self, row: Scope) -> Iterator[tuple[str, Path, Scope]]:
+        """Every path that is looked up for a response in a list: what for, and where it starts."""
+        for number, (spec, _) in enumerate(self._responses):
+            for scope in self.scopes(spec, row, number) if spec.each is not None else ():
+                for field in spec.own_specs():
+                    yield from ((f"responses, each {spec.each}", path, scope) for path in field.looked_up(scope))
+
+    def missing(self, row: Scope) -> str:
+        """Why a row has too few responses, in words: what the first of them lacks."""
+        for number, (spec, _) in enumerate(self._responses):
+            for scope in self.scopes(spec, row, number):
+                for path in spec.text.looked_up(scope):
+                    if path.find(scope) is ABSENT:
+                        return missing_message(path, scope, self._look.used)
+        return ""
+
+    def scopes(self, spec: ResponseSpec, row: Scope, number: int) -> Iterator[Scope]:
+        """Where the paths of an entry's responses start."""
         if spec.each is None:
             yield Scope(row.row, row.element, number, row.columns)
             return
@@ -181,8 +201,3 @@ def _steps(order: Any, what: str) -> list[list[str]]:
         )
     steps = (step if isinstance(step, list | tuple) else [step] for step in order)
     return [[plain_text(one) for one in step] for step in steps]
-
-
-def set_paths(responses: tuple[ResponseSpec, ...]) -> list[Path]:
-    """The paths of sets that start at the row."""
-    return [path for spec in responses for field in spec.row_specs() for path in field.paths()]

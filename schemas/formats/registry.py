@@ -1,4 +1,11 @@
-"""The formats that a source may name in `format:`."""
+"""The formats that a source may name in `format:`: readers, and named settings of readers (`named/*.yaml`)."""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import yaml
 
 from prefcurate.schemas.formats.auto_j import AutoJReader
 from prefcurate.schemas.formats.base import Reader
@@ -35,3 +42,37 @@ READERS: dict[str, type[Reader]] = {
         WmtMqmReader,
     )
 }
+
+_FOLDER = files(__package__) / "named"
+
+
+@cache
+def named_formats() -> frozenset[str]:
+    """The formats that are settings of a reader."""
+    return frozenset(file.name.removesuffix(".yaml") for file in _FOLDER.iterdir() if file.name.endswith(".yaml"))
+
+
+@cache
+def _named(name: str) -> Mapping[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((_FOLDER / f"{name}.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+def is_benchmark(name: Any) -> bool:
+    """Whether a format is a benchmark's, which is not read as data unless somebody says so."""
+    return isinstance(name, str) and name in named_formats() and bool(_named(name).get("benchmark"))
+
+
+def reader_settings(name: str, settings: Mapping[str, Any]) -> tuple[type[Reader], dict[str, Any]]:
+    """The reader of a format and its settings: those of a named format, with what is given in their place.
+
+    Args:
+        name: one of `READERS` or `named_formats`.
+        settings: as given; of `fields` each one counts by itself.
+    """
+    if name in READERS:
+        return READERS[name], dict(settings)
+    told = {key: value for key, value in _named(name).items() if key not in ("format", "benchmark")}
+    both = isinstance(told.get("fields"), dict) and isinstance(settings.get("fields"), Mapping)
+    fields = {"fields": {**told["fields"], **settings["fields"]}} if both else {}
+    return READERS[_named(name)["format"]], {**told, **settings, **fields}

@@ -21,8 +21,8 @@ from prefcurate.schemas.records import (
     Verdict,
 )
 
-WhichPairs = Literal["all", "best", "adjacent"]
-"""Every two responses of a set; the best with each other; each with the next best."""
+WhichPairs = Literal["all", "best", "adjacent", "across"]
+"""Every two responses of a set; the best with each other; each with the next best; those that different entries describe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,15 @@ class Score:
 
 @dataclass(frozen=True, slots=True)
 class SetResponse:
-    """One response of a set: its content as the source gives it (text or messages), who made it, what was said of it."""
+    """One response of a set: its content as the source gives it (text or messages), who made it, what was said of it.
+
+    `entry` is the number of the entry of `responses` that describes it.
+    """
 
     content: Any
     model: str | None = None
     scores: tuple[Score, ...] = ()
+    entry: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +92,12 @@ def chosen_pairs(responses: Sequence[SetResponse], which: WhichPairs) -> list[tu
     numbers = range(len(responses))
     if which == "all":
         return list(itertools.combinations(numbers, 2))
+    if which == "across":
+        pairs = itertools.combinations(numbers, 2)
+        return [(one, other) for one, other in pairs if responses[one].entry != responses[other].entry]
     order = sorted(numbers, key=lambda number: -_standing(responses[number]))
-    pairs = ((order[0], other) for other in order[1:]) if which == "best" else itertools.pairwise(order)
-    return sorted((min(pair), max(pair)) for pair in pairs)
+    ordered = [(order[0], other) for other in order[1:]] if which == "best" else list(itertools.pairwise(order))
+    return sorted((min(pair), max(pair)) for pair in ordered)
 
 
 def _standing(response: SetResponse) -> float:

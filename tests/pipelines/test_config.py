@@ -9,9 +9,10 @@ import pytest
 
 from prefcurate.pipelines.config import ConfigError, as_written, load_config, named_paths, parse_config
 from prefcurate.pipelines.validate import validate_inputs
+from prefcurate.schemas.formats.registry import READERS, named_formats
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.yaml"
-FORMATS = "datasets, fastchat, hf_preference, label_studio, mapping, oasst, position_bias, prd, qa_feedback, ukp"
+FORMATS = ", ".join(sorted({*READERS, *named_formats()}))
 JUDGE = {"name": "cheap", "kind": "llm_judge", "endpoint": "http://localhost:8000/v1", "model": "m"}
 GOOD: dict[str, Any] = {
     "store": "store",
@@ -69,7 +70,7 @@ def test_the_settings_that_the_others_spoil_are_good():
         (
             {"sources__0__zzz": "red"},
             "sources.votes.zzz: there is no such key; keys here: columns, delimiter, encoding, fields, format, header, "
-            "licence, name, path, quote, type",
+            "licence, name, path, quote, type, use",
         ),
         (
             {"sources__0__fields__respons_a": "x"},
@@ -102,7 +103,10 @@ def test_the_settings_that_the_others_spoil_are_good():
             "sources.votes.fields: response_b: this key is required, since a comparison has two responses",
         ),
         ({"sources": [{"name": "x", "path": "p"}]}, f"sources.x: format: this key is required; known: {FORMATS}"),
-        ({"benchmarks__0__text": GONE}, "benchmarks.bench.text: this key is required"),
+        (
+            {"benchmarks__0__text": GONE},
+            "benchmarks.bench: name `text`, the field path of the benchmark's text, or a `format` that reads its prompts",
+        ),
         ({"annotators__0__kind": GONE}, "annotators.cheap: the key 'kind' is required; it says what the entry is"),
         # A value of another type.
         ({"sources": []}, "sources: name at least one; see examples/quickstart.yaml"),

@@ -120,7 +120,7 @@ def stage_intake(
     return Staged(
         intake_id=intake.intake_id,
         source=intake.source.name,
-        format=intake.source.reader.format,
+        format=intake.source.reader.title,
         file=intake.unit.file.name,
         sha256=intake.sha256,
         rows_digest=accounts.digest(fingerprint),

@@ -18,8 +18,9 @@ from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.base import SourceFile
 from prefcurate.schemas.formats.lines import json_rows
 from prefcurate.schemas.formats.mapping_paths import parse_path, row_scope
-from prefcurate.transforms.ingest.options import BenchmarkOptions
-from prefcurate.transforms.ingest.sources import open_source_file
+from prefcurate.schemas.records import Message, Pairs, Unreadable
+from prefcurate.transforms.ingest.options import BenchmarkOptions, SourceOptions
+from prefcurate.transforms.ingest.sources import identify, open_source_file, plan_source
 from prefcurate.transforms.screen.responses import Flag
 from prefcurate.transforms.screen.shingles import Hashes
 from prefcurate.transforms.screen.words import covered, run_hashes, word_hashes, word_spans
@@ -55,30 +56,60 @@ class BenchmarkIndex:
 
 
 def read_benchmark(options: BenchmarkOptions) -> Iterator[BenchmarkText]:
-    """The texts of a JSON Lines or JSON file (.gz too) at the configured field paths; a list gives one text each.
+    """The texts of a benchmark: at field paths of a JSON Lines or JSON file (.gz too), or the prompts that a format reads.
 
     Raises:
-        BenchmarkError: the file is not there, a row is unreadable, or no row has a text at a path.
+        BenchmarkError: the file is not there, a row is unreadable, or no row has a text.
     """
-    paths = (options.text,) if isinstance(options.text, str) else options.text
-    found = dict.fromkeys(paths, 0)
     try:
-        with open_source_file(SourceFile(options.path, options.path)) as stream:
-            for row in json_rows(stream):
-                if row.problem is not None:
-                    raise BenchmarkError(
-                        f"benchmark {options.name!r}: {options.path}, line {row.line}: {row.problem.reason} "
-                        f"({row.problem.detail}); mend the file"
-                    )
-                for path in paths:
-                    for text in texts_at(row.value, path):
-                        found[path] += 1
-                        yield BenchmarkText(options.name, row.line, text)
+        yield from _texts_at_paths(options) if options.source is None else _prompts(options, options.source)
     except OSError as error:
         raise BenchmarkError(f"benchmark {options.name!r}: cannot read {options.path}: {error}") from error
-    for path, count in found.items():
+
+
+def _texts_at_paths(options: BenchmarkOptions) -> Iterator[BenchmarkText]:
+    path, text = str(options.path), options.text or ()
+    found = dict.fromkeys((text,) if isinstance(text, str) else text, 0)
+    with open_source_file(SourceFile(path, path)) as stream:
+        for row in json_rows(stream):
+            if row.problem is not None:
+                raise _unreadable(options.name, path, row.line, row.problem)
+            for place in found:
+                for words in texts_at(row.value, place):
+                    found[place] += 1
+                    yield BenchmarkText(options.name, row.line, words)
+    for place, count in found.items():
         if not count:
-            raise BenchmarkError(f"benchmark {options.name!r}: no row of {options.path} has a text at {path!r}")
+            raise BenchmarkError(f"benchmark {options.name!r}: no row of {path} has a text at {place!r}")
+
+
+def _prompts(options: BenchmarkOptions, source: SourceOptions) -> Iterator[BenchmarkText]:
+    """What users say in the prompts of a source; rows are numbered through all of its files."""
+    number = 0
+    for intake in plan_source(source):
+        for row in intake.source.reader.read(intake.unit, open_source_file):
+            number += 1
+            if isinstance(row.outcome, Unreadable):
+                raise _unreadable(options.name, intake.unit.file.name, row.line, row.outcome)
+            pairs = row.outcome.pairs if isinstance(row.outcome, Pairs) else ()
+            for words in dict.fromkeys(words for pair in pairs for words in _said_by_users(pair.prompt)):
+                yield BenchmarkText(options.name, number, words)
+    if not number:
+        raise BenchmarkError(f"benchmark {options.name!r}: there is no row at {options.path!r}")
+
+
+def _said_by_users(prompt: Sequence[Message]) -> Iterator[str]:
+    for message in prompt:
+        if message.role == "user":
+            yield from (
+                part.text for part in message.content if part.type == "text" and part.text and part.text.strip()
+            )
+
+
+def _unreadable(benchmark: str, file: str, line: int, problem: Unreadable) -> BenchmarkError:
+    return BenchmarkError(
+        f"benchmark {benchmark!r}: {file}, line {line}: {problem.reason} ({problem.detail}); mend the file"
+    )
 
 
 def benchmarks_digest(benchmarks: Sequence[BenchmarkOptions]) -> str:
@@ -90,9 +121,11 @@ def benchmarks_digest(benchmarks: Sequence[BenchmarkOptions]) -> str:
     return stable_hash("benchmarks", [[benchmark.name, _sha256(benchmark)] for benchmark in benchmarks])
 
 
-def _sha256(options: BenchmarkOptions) -> str:
+def _sha256(options: BenchmarkOptions) -> Any:
     try:
-        with opened(options.path) as stream:
+        if options.source is not None:
+            return sorted(identify(intake).intake_id for intake in plan_source(options.source))
+        with opened(str(options.path)) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise BenchmarkError(f"benchmark {options.name!r}: cannot read {options.path}: {error}") from error

@@ -187,7 +187,7 @@ def settings(options: ScreenOptions, benchmarks: Sequence[BenchmarkOptions], gol
     return {
         "algorithm": ALGORITHM,
         "options": options.model_dump(mode="json"),
-        "benchmarks": [[b.name, b.text] for b in benchmarks],
+        "benchmarks": [[b.name, b.text if b.source is None else b.source.fingerprint()] for b in benchmarks],
         "gold": gold.model_dump(mode="json"),
     }
 
