@@ -15,7 +15,7 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
 from prefcurate.schemas.records import InputRow
 from prefcurate.transforms.ingest.agreement import Agreement, reversed_looking
-from prefcurate.transforms.ingest.options import GoldOptions, SourceOptions
+from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions
 from prefcurate.transforms.ingest.packed import RefusedMember
 from prefcurate.transforms.ingest.sources import Intake, SourceError, open_source_file, plan_source
 from prefcurate.transforms.ingest.staging import broken_off
@@ -28,6 +28,7 @@ from prefcurate.transforms.ingest.understand import (
     shortened,
 )
 from prefcurate.transforms.labels import is_gold
+from prefcurate.transforms.screen.benchmarks import BenchmarkError, read_benchmark
 
 ROWS = 2000
 """Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""
@@ -54,17 +55,29 @@ class SourceReport:
 
 
 @dataclass(frozen=True)
+class BenchmarkReport:
+    """One benchmark: how many texts it has, or why it cannot be read."""
+
+    name: str
+    format: str
+    texts: int
+    mistake: str = ""
+
+
+@dataclass(frozen=True)
 class CheckReport:
     """All sources, those whose labels look reversed, and what of `gold` is nobody's among the rows read."""
 
     sources: tuple[SourceReport, ...]
     reversed: tuple[Agreement, ...]
     nobody: tuple[str, ...] = ()
+    benchmarks: tuple[BenchmarkReport, ...] = ()
 
     @property
     def mistakes(self) -> tuple[str, ...]:
         """What makes the configuration wrong: no file, a field that is nowhere, no row that could be read."""
-        return tuple(f"source {source.name!r}: {mistake}" for source in self.sources for mistake in source.mistakes)
+        of_sources = (f"source {source.name!r}: {mistake}" for source in self.sources for mistake in source.mistakes)
+        return (*of_sources, *(benchmark.mistake for benchmark in self.benchmarks if benchmark.mistake))
 
     @property
     def ok(self) -> bool:
@@ -76,7 +89,16 @@ def check(config: Config, rows: int = ROWS) -> CheckReport:
     """Reads at most `rows` rows of each source; raises nothing for what is wrong with a source, but reports it."""
     sources = tuple(check_source(source, rows) for source in config.sources)
     votes = [vote for source in sources for vote in source.seen.votes]
-    return CheckReport(sources, tuple(reversed_looking(votes)), tuple(_gold_of_nobody(config.gold, sources)))
+    nobody = tuple(_gold_of_nobody(config.gold, sources))
+    return CheckReport(sources, tuple(reversed_looking(votes)), nobody, tuple(map(_benchmark, config.benchmarks)))
+
+
+def _benchmark(options: BenchmarkOptions) -> BenchmarkReport:
+    named = options.source.reader.title if options.source else ""
+    try:
+        return BenchmarkReport(options.name, named, sum(1 for _ in read_benchmark(options)))
+    except (BenchmarkError, SourceError) as error:
+        return BenchmarkReport(options.name, named, 0, str(error))
 
 
 def _gold_of_nobody(gold: GoldOptions, sources: tuple[SourceReport, ...]) -> Iterator[str]:
@@ -179,6 +201,7 @@ def _prompt_is_guessed(source: SourceOptions, seen: Understanding) -> bool:
 def render(report: CheckReport) -> str:
     """The report as text for a terminal."""
     blocks = ["\n".join(_source_lines(source)) for source in report.sources]
+    blocks += ["\n".join(_benchmark_line(benchmark) for benchmark in report.benchmarks)]
     warnings = [_warning(agreement) for agreement in report.reversed]
     warnings += [_lost(source.seen) for source in report.sources if source.seen.used and source.seen.unreadable]
     read = "" if all(source.whole for source in report.sources) else " in the rows read"
@@ -186,6 +209,11 @@ def render(report: CheckReport) -> str:
     mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
     verdict = "" if warnings or mistakes else "Nothing looks wrong. Do the words above say what the data mean?"
     return "\n\n".join(block for block in [*blocks, *warnings, *mistakes, verdict] if block)
+
+
+def _benchmark_line(report: BenchmarkReport) -> str:
+    as_data = f" (read by {report.format}; `use: data` under `sources` trains on it)" if report.format else ""
+    return f"{report.name}: a benchmark of {report.texts:,} texts, which are kept out of train{as_data}"
 
 
 def _source_lines(report: SourceReport) -> Iterator[str]:

@@ -11,25 +11,22 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats.lines import JsonRow
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import Scope
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.schemas.formats.sets import RowSet, Score, SetResponse
 from prefcurate.schemas.records import Auxiliary, GivenPair, InputRow, Pairs
 
-if TYPE_CHECKING:
-    from prefcurate.schemas.formats.mapping import PairBuilder
-
 ALONE = "one response"
 """Why a row is unreadable whose response no other answers the same prompt."""
 
 
-def gathered(builder: "PairBuilder", rows: Callable[[], Iterator[JsonRow]], columns: bool) -> Iterator[InputRow]:
+def gathered(builder: PairBuilder, rows: Callable[[], Iterator[JsonRow]], columns: bool) -> Iterator[InputRow]:
     """Every row of a file, in file order.
 
     Args:
@@ -51,7 +48,7 @@ class _Set:
     differ: bool = False
 
 
-def _census(builder: "PairBuilder", rows: Iterator[JsonRow], columns: bool) -> dict[str, _Set]:
+def _census(builder: PairBuilder, rows: Iterator[JsonRow], columns: bool) -> dict[str, _Set]:
     """The sets of a file by their key. A file that breaks in the middle breaks again when its rows are given."""
     sets: dict[str, _Set] = {}
     with suppress(OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException):
@@ -60,7 +57,7 @@ def _census(builder: "PairBuilder", rows: Iterator[JsonRow], columns: bool) -> d
     return sets
 
 
-def _counted(builder: "PairBuilder", sets: dict[str, _Set], scope: Scope) -> Auxiliary:
+def _counted(builder: PairBuilder, sets: dict[str, _Set], scope: Scope) -> Auxiliary:
     found = builder.set_of(scope)
     here = sets.setdefault(found.key, _Set())
     here.rows += 1
@@ -102,7 +99,7 @@ class _Member:
 
 @dataclass
 class _Gatherer:
-    builder: "PairBuilder"
+    builder: PairBuilder
     sets: dict[str, _Set]
     _open: dict[str, dict[str, _Member]] = field(default_factory=dict)
 

@@ -14,10 +14,11 @@ from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
 from prefcurate.schemas.formats.conversations import conversations, with_context
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, PairBuilder
 from prefcurate.schemas.formats.mapping_fields import FieldSpec
 from prefcurate.schemas.formats.mapping_labels import LabelSpec, RatingSpec
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.schemas.formats.tabular import TabularReader

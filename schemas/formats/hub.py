@@ -2,6 +2,7 @@
 
     - {name: prefs, format: datasets, path: org/name, split: train}                     prompt, chosen, rejected
     - {name: votes, format: datasets, path: ./saved, split: train, fields: {…}}         described as in `mapping`
+    - {name: rated, format: datasets, path: openbmb/UltraFeedback, like: ultrafeedback}  the fields of a named format
 
 A path that begins with `.`, `~` or `/` is local: a folder of `save_to_disk`, a folder of data files, or one data file.
 """
@@ -14,9 +15,11 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit, SourceFile
+from prefcurate.schemas.formats.gather import gathered
 from prefcurate.schemas.formats.hf_preference import PreferenceBuilder, PreferenceFields
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, PairBuilder
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.tabular import plain
 from prefcurate.schemas.records import InputRow
 
@@ -55,8 +58,15 @@ class DatasetsReader(Reader):
 
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every row of the split; a row's line is its number."""
-        for number, value in enumerate(self._load(unit.file.uri), start=1):
-            yield self.builder.input_row(JsonRow(number, plain(value), ""), columns=True)
+        if self.fields is not None and self.fields.is_spread:
+            yield from gathered(self.builder, lambda: self._rows(unit.file.uri), columns=True)
+            return
+        for row in self._rows(unit.file.uri):
+            yield self.builder.input_row(row, columns=True)
+
+    def _rows(self, path: str) -> Iterator[JsonRow]:
+        for number, value in enumerate(self._load(path), start=1):
+            yield JsonRow(number, plain(value), "")
 
     def _about(self) -> str:
         return f"{self.config or ''}:{self.split}"

@@ -70,9 +70,22 @@ def reader_settings(name: str, settings: Mapping[str, Any]) -> tuple[type[Reader
         name: one of `READERS` or `named_formats`.
         settings: as given; of `fields` each one counts by itself.
     """
+    if name == DatasetsReader.format and "like" in settings:
+        return DatasetsReader, _like(settings)
     if name in READERS:
         return READERS[name], dict(settings)
     told = {key: value for key, value in _named(name).items() if key not in ("format", "benchmark")}
     both = isinstance(told.get("fields"), dict) and isinstance(settings.get("fields"), Mapping)
     fields = {"fields": {**told["fields"], **settings["fields"]}} if both else {}
     return READERS[_named(name)["format"]], {**told, **settings, **fields}
+
+
+def _like(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a dataset whose rows are those of a named format."""
+    told = {key: value for key, value in settings.items() if key != "like"}
+    described = sorted(name for name in named_formats() if "fields" in _named(name))
+    if settings["like"] not in described:
+        raise ValueError(
+            f"like: {settings['like']!r} is none of the formats that describe rows by fields: {', '.join(described)}"
+        )
+    return {**told, "fields": {**_named(settings["like"])["fields"], **(told.get("fields") or {})}}

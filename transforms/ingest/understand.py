@@ -9,7 +9,8 @@ from typing import Any
 from prefcurate.schemas.formats.base import Reader
 from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
-from prefcurate.schemas.formats.mapping import MappingReader, PairBuilder
+from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, missing_message
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.schemas.records import (

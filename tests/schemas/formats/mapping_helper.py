@@ -8,7 +8,8 @@ import yaml
 
 from prefcurate.pipelines.config import parse_config
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, MappingReader
+from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.records import GivenPair, InputRow, Pairs, Unreadable
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
 

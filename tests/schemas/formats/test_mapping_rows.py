@@ -6,8 +6,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, MappingReader
+from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.mapping_paths import ABSENT, parse_path, row_scope
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.records import (
     GivenMaterial,
     Message,

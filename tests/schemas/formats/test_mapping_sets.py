@@ -1,7 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from prefcurate.schemas.formats.mapping import Fields, MappingReader
+from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.records import Auxiliary, Pairs
 from tests.schemas.formats.reading import jsonl, labels_of, outcomes, pairs_of, read_bytes, text_of
 

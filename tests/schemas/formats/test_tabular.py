@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from prefcurate.schemas.formats.base import SourceFile
 from prefcurate.schemas.formats.lines import JsonRow
-from prefcurate.schemas.formats.mapping import Fields, MappingReader
+from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.tabular import plain
 from prefcurate.schemas.records import Pairs, Unreadable, Verdict, render
 from prefcurate.transforms.ingest.sources import open_source_file

@@ -1,0 +1,201 @@
+"""From the rows of a mapping to pairs with everything that a row says about them."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import Any
+
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.formats import chat
+from prefcurate.schemas.formats.conversations import conversations, first_turns, text_of, with_context
+from prefcurate.schemas.formats.lines import JsonRow
+from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
+from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec
+from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
+from prefcurate.schemas.formats.mapping_row import Fields
+from prefcurate.schemas.formats.mapping_sets import SetAsker
+from prefcurate.schemas.formats.mapping_values import is_nothing
+from prefcurate.schemas.formats.rows import RowError, raw_of
+from prefcurate.schemas.formats.sets import RowSet, SetResponse, chosen_pairs, compared, with_ratings
+from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, InputRow, Pairs, Unreadable
+
+
+class PairBuilder:
+    """Makes pairs out of rows as `fields` say."""
+
+    def __init__(self, fields: Fields) -> None:
+        self.fields = fields
+        used = {path.first() for specs in fields.row_specs().values() for spec in specs for path in spec.paths()}
+        self._look = Looker(frozenset(name for name in used if name is not None))
+        self._labels = fields.entries()
+        self._asker = Asker(self._look, fields, self._labels, fields.ratings)
+        self._sets = SetAsker(self._look, fields, fields.responses)
+
+    def input_row(self, row: JsonRow, columns: bool) -> InputRow:
+        """One parsed row as an input row."""
+        return self.outcome_row(row, columns, lambda scope: Pairs(self.pairs(scope)))
+
+    def outcome_row(self, row: JsonRow, columns: bool, outcome: Callable[[Scope], Pairs | Auxiliary]) -> InputRow:
+        """One parsed row with what `outcome` makes of it; what raises `RowError` is unreadable."""
+        if row.problem is not None:
+            return InputRow(row.line, ["unreadable", row.raw], row.problem, raw=row.raw)
+        row_id = None
+        try:
+            scope = row_scope(row.value, columns)
+            if not isinstance(row.value, Mapping | list):
+                raise RowError("not an object", f"the row is {str(row.value)[:80]!r}")
+            row_id = self._look.text(self.fields.row_id, scope)
+            return InputRow(row.line, row.value, outcome(scope), row_id, row.raw)
+        except RowError as error:
+            raw = row.raw or raw_of(row.value)
+            return InputRow(row.line, row.value, Unreadable(error.reason, error.detail), row_id, raw)
+
+    def looked_up(self, value: Any) -> Iterator[tuple[str, Path, Scope]]:
+        """Every path that is looked up in a row: what for, and where it starts. For `check`."""
+        row = row_scope(value)
+        for what, specs in self.fields.row_specs().items():
+            yield from ((what, path, row) for spec in specs for path in spec.looked_up(row))
+        yield from self._sets.looked_up(row)
+        for entry in self._labels:
+            if entry.each is not None:
+                for scope in self._asker.scopes(entry, row):
+                    for spec in entry.specs():
+                        yield from ((f"label, each {entry.each}", path, scope) for path in spec.looked_up(scope))
+
+    def names(self) -> frozenset[str]:
+        """The top-level keys of a row that are read."""
+        return self._look.used
+
+    def tells_kind(self) -> bool:
+        """Whether every label says what kind of annotator gave it."""
+        return all(entry.kind or self.fields.kind for entry in self._labels)
+
+    def pairs(self, row: Scope) -> tuple[GivenPair, ...]:
+        """The pairs of a row.
+
+        Raises:
+            RowError: it cannot be read, or its set has fewer than two responses.
+        """
+        if not self.fields.responses:
+            return (self._pair(row),)
+        found = self.set_of(row)
+        if len(found.responses) < 2:
+            count = "no response" if not found.responses else "one response"
+            why = self.missing_response(row)
+            raise RowError("one response", f"the row has {count}; a comparison needs two" + (f"; {why}" if why else ""))
+        ends = chosen_pairs(found.responses, self.fields.pairs)
+        pairs = [self.pair_of(found, found.responses[first], found.responses[second]) for first, second in ends]
+        return tuple(with_ratings(pairs, ends, [response.scores for response in found.responses]))
+
+    def missing_response(self, row: Scope) -> str:
+        """What a row lacks whose set has too few responses; empty when its fields are there and hold nothing."""
+        return self._sets.missing(row)
+
+    def _pair(self, row: Scope) -> GivenPair:
+        prompt, first, second = self._conversations(row)
+        opinions = self._asker.opinions(row, partial(self._is_asked, row))
+        return GivenPair(
+            prompt=prompt,
+            first=first,
+            second=second,
+            labels=opinions.labels,
+            ratings=opinions.ratings,
+            materials=tuple(self._materials(row)),
+            model_first=self._look.text(self.fields.model_a, row),
+            model_second=self._look.text(self.fields.model_b, row),
+            group_id=self._look.text(self.fields.group_id, row),
+        )
+
+    def set_of(self, row: Scope) -> RowSet:
+        """The responses of a row with their prompt.
+
+        Raises:
+            RowError: a field is missing, of a wrong type, or a typing error.
+        """
+        fields, look = self.fields, self._look
+        asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        return RowSet(
+            asked=asked,
+            context=partial(self._in_context, row),
+            responses=self._sets.responses(row),
+            materials=tuple(self._materials(row)),
+            group_id=look.text(fields.group_id, row),
+            key=stable_hash(
+                "set", asked if fields.group_by is None else look.required(fields.group_by, row, "group_by")
+            ),
+        )
+
+    def pair_of(self, of: RowSet, first: SetResponse, second: SetResponse) -> GivenPair:
+        """Two responses of a set with the opinions that their scores give.
+
+        Raises:
+            RowError: the two do not answer the same.
+        """
+        prompt, one, other = conversations(of.asked, first.content, second.content)
+        return GivenPair(
+            prompt=of.context(prompt),
+            first=one,
+            second=other,
+            labels=tuple(compared(first.scores, second.scores, self.fields.min_gap)),
+            materials=of.materials,
+            model_first=first.model,
+            model_second=second.model,
+            group_id=of.group_id or of.key,
+        )
+
+    def _is_asked(self, row: Scope, spec: RatingSpec) -> bool:
+        """Whether a row should have a rating."""
+        return True
+
+    def _conversations(self, row: Scope) -> tuple[chat.Messages, chat.Messages, chat.Messages]:
+        fields, look = self.fields, self._look
+        assert fields.response_a is not None and fields.response_b is not None
+        a = look.required(fields.response_a, row, "response_a")
+        b = look.required(fields.response_b, row, "response_b")
+        asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        if fields.turns is not None:
+            asked, a, b = self._cut(row, asked, a, b)
+        prompt, first, second = conversations(asked, a, b)
+        return self._in_context(row, prompt), first, second
+
+    def _cut(self, row: Scope, *contents: Any) -> Iterator[Any]:
+        turns = self._look.number(self.fields.turns, row)
+        return (content if turns is None else first_turns(content, int(turns)) for content in contents)
+
+    def _in_context(self, row: Scope, prompt: chat.Messages) -> chat.Messages:
+        """The prompt with what else the row says that the responses answer: system words, documents, tools."""
+        system, tools = self._look.text(self.fields.system, row), self._json(self.fields.tools, row)
+        return with_context(prompt, system, self._documents(row), tools)
+
+    def _documents(self, row: Scope) -> list[str]:
+        value = self._look.value(self.fields.documents, row)
+        if is_nothing(value):
+            return []
+        items = value if isinstance(value, list) else [value]
+        return [
+            item if isinstance(item, str) else json.dumps(item, ensure_ascii=False)
+            for item in items
+            if not is_nothing(item)
+        ]
+
+    def _json(self, spec: FieldSpec | None, row: Scope) -> str | None:
+        value = self._look.value(spec, row)
+        if is_nothing(value):
+            return None
+        if isinstance(value, str):
+            try:
+                value = json.loads(value)
+            except (ValueError, RecursionError) as error:
+                raise RowError("bad JSON", f"{str(spec)!r} should hold JSON: {error}") from error
+        return json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+    def _materials(self, row: Scope) -> Iterator[GivenMaterial]:
+        reference = self._look.value(self.fields.reference, row)
+        if not is_nothing(reference):
+            yield GivenMaterial("reference", text_of(reference, "reference"))
+        checks = self._json(self.fields.checks, row)
+        if checks is not None:
+            yield GivenMaterial("checks", checks)
+        rubric = self._look.value(self.fields.rubric, row)
+        if not is_nothing(rubric):
+            yield GivenMaterial("rubric", rubric if isinstance(rubric, str) else json.dumps(rubric, sort_keys=True))
