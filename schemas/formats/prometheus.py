@@ -19,7 +19,8 @@ from typing import Any, ClassVar
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.formats.gather import gathered
 from prefcurate.schemas.formats.lines import JsonRow, json_rows
-from prefcurate.schemas.formats.mapping import Fields, PairBuilder
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
+from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.rows import (
     Outcome,
     RowError,

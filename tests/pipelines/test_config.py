@@ -70,7 +70,7 @@ def test_the_settings_that_the_others_spoil_are_good():
         (
             {"sources__0__zzz": "red"},
             "sources.votes.zzz: there is no such key; keys here: columns, delimiter, encoding, fields, format, header, "
-            "licence, name, path, quote, type, use",
+            "licence, name, path, quote, rows_at, sheet, type, use",
         ),
         (
             {"sources__0__fields__respons_a": "x"},
