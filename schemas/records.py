@@ -198,6 +198,8 @@ class InputRow:
     outcome: Pairs | Auxiliary | Unreadable
     row_id: str | None = None
     raw: str = field(default="", repr=False)
+    beside: Any = field(default=None, repr=False, compare=False)
+    """What was joined into the row from other files, by name; no part of what it says."""
 
 
 def render(messages: tuple[Message, ...]) -> str:

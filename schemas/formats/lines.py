@@ -11,7 +11,7 @@ import json
 import math
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -47,6 +47,13 @@ class JsonRow:
     value: Any
     raw: str
     problem: Unreadable | None = None
+    beside: Mapping[str, Any] | None = None
+    """What was joined into an object, under keys of its own; no part of what the row itself says."""
+
+    @property
+    def whole(self) -> Any:
+        """The value with what stands beside it."""
+        return self.value if self.beside is None else {**self.value, **self.beside}
 
 
 class Guarded(io.RawIOBase):

@@ -23,10 +23,10 @@ from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, Inpu
 class PairBuilder:
     """Makes pairs out of rows as `fields` say."""
 
-    def __init__(self, fields: Fields) -> None:
+    def __init__(self, fields: Fields, used_beside: frozenset[str] = frozenset()) -> None:
         self.fields = fields
         used = {path.first() for specs in fields.row_specs().values() for spec in specs for path in spec.paths()}
-        self._look = Looker(frozenset(name for name in used if name is not None))
+        self._look = Looker(frozenset(name for name in used if name is not None) | used_beside)
         self._labels = fields.entries()
         self._asker = Asker(self._look, fields, self._labels, fields.ratings)
         self._sets = SetAsker(self._look, fields, fields.responses)
@@ -41,14 +41,14 @@ class PairBuilder:
             return InputRow(row.line, ["unreadable", row.raw], row.problem, raw=row.raw)
         row_id = None
         try:
-            scope = row_scope(row.value, columns)
+            scope = row_scope(row.whole, columns)
             if not isinstance(row.value, Mapping | list):
                 raise RowError("not an object", f"the row is {str(row.value)[:80]!r}")
             row_id = self._look.text(self.fields.row_id, scope)
-            return InputRow(row.line, row.value, outcome(scope), row_id, row.raw)
+            return InputRow(row.line, row.value, outcome(scope), row_id, row.raw, row.beside)
         except RowError as error:
             raw = row.raw or raw_of(row.value)
-            return InputRow(row.line, row.value, Unreadable(error.reason, error.detail), row_id, raw)
+            return InputRow(row.line, row.value, Unreadable(error.reason, error.detail), row_id, raw, row.beside)
 
     def looked_up(self, value: Any) -> Iterator[tuple[str, Path, Scope]]:
         """Every path that is looked up in a row: what for, and where it starts. For `check`."""

@@ -1,5 +1,7 @@
 """Field paths of the `mapping` reader: `a.b[0]`, `votes[-1]`, `["odd.key"]`, `$.from.the.row`; and what lies there.
 
+What the file's name says lies at `@file.name`, and with a pattern at `@file.…` (see `file_names.py`).
+
 Under `each`, `@index` and `@key` are the element's own number or key, `$` is the row, and `$.scores[@index]` is what stands in another
 list of the row at the element's place.
 
@@ -34,6 +36,13 @@ NEAR = 0.75
 
 class _Absent(Enum):
     ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Stands where a row should have been joined: no path leads into it, and it says why."""
+
+    why: str
 
 
 ABSENT: Final = _Absent.ABSENT
@@ -109,7 +118,9 @@ def parse_path(text: str) -> Path:
         raise ValueError("a field path is empty; name a field of the rows")
     if text in (".", "$", "@key", "@index"):
         return Path("." if text == "$" else text, (), text == "$")
-    rest = text.removeprefix("$.") if text.startswith("$.") else text
+    # What the file's name says is the same for all elements of its rows.
+    from_row = text.startswith(("$.", "@file."))
+    rest = text.removeprefix("$.")
     steps: list[Step] = []
     position = 0
     while position < len(rest):
@@ -118,7 +129,7 @@ def parse_path(text: str) -> Path:
             raise ValueError(f'{text!r} is no field path: at {rest[position:]!r}; write a.b[0] or ["odd.key"]')
         steps.append(_step(*match.groups()))
         position = match.end()
-    return Path(rest if rest != text else text, tuple(steps), rest != text)
+    return Path(rest, tuple(steps), from_row)
 
 
 def _step(index: str | None, here: str | None, quoted: str | None, single: str | None, plain: str | None) -> Step:
@@ -156,6 +167,8 @@ def missing_message(path: Path, scope: Scope, used: Iterable[str] = ()) -> str:
 
 def _missing_step(path: Path, step: str | int, value: Any, where: str, used: Iterable[str]) -> str:
     message = f"field {path.text!r} is not in the row"
+    if isinstance(value, Missing):
+        return f"{message}: {value.why}"
     if where:
         message += f" ({where!r} is {_shape(value)})"
     if not isinstance(value, Mapping) or isinstance(step, int):

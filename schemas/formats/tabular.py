@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import cached_property
 from typing import IO, Any, ClassVar, Literal
 
 import pyarrow as pa
@@ -24,6 +25,7 @@ from pydantic import ConfigDict, Field, field_validator
 from prefcurate.schemas.formats.base import Opener, Reader, SourceFile
 from prefcurate.schemas.formats.cells import cell_records, is_broken
 from prefcurate.schemas.formats.documents import rows_inside
+from prefcurate.schemas.formats.file_names import FILE, NAME, groups_of, pattern_of
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows, parse_json
 from prefcurate.schemas.formats.mapping_paths import parse_path
 from prefcurate.schemas.formats.rows import file_name, raw_of
@@ -53,7 +55,7 @@ class TabularReader(Reader):
     """The base of readers of plain files: what the file is follows from its name unless `type` says it."""
 
     suffixes = tuple(SUFFIXES)
-    added: ClassVar[frozenset[str]] = frozenset({"sheet", "rows_at"})
+    added: ClassVar[frozenset[str]] = frozenset({"sheet", "rows_at", "file_name"})
     model_config = ConfigDict(populate_by_name=True)
 
     type: FileType | None = None
@@ -78,6 +80,16 @@ class TabularReader(Reader):
     def _one_character(cls, given: str | None, info: Any) -> str | None:
         if given is not None and len(given) != 1 and not (info.field_name == "quote" and given == ""):
             raise ValueError(f"{given!r} is not one character")
+        return given
+
+    file_name: str | None = None
+    """What the files' names say: a regular expression with named groups, which lie at `@file.…` in the rows."""
+
+    @field_validator("file_name")
+    @classmethod
+    def _pattern_of_names(cls, given: str | None) -> str | None:
+        if given is not None:
+            pattern_of(given)
         return given
 
     @field_validator("rows_at")
@@ -117,15 +129,47 @@ class TabularReader(Reader):
     def plan(self, files: Sequence[SourceFile]) -> list[Any]:
         """One unit a file; a file of unknown type is an error here, before anything is read."""
         for file in files:
-            kind = self.type_of(file)
-            if kind == "xlsx":
-                needs_openpyxl()
-            if kind != "json" and self.rows_at is not None:
-                raise ValueError(f"{file.name}: `rows` is a path inside of one JSON document, and this is {kind}")
+            self.check_file(file)
         return super().plan(files)
 
+    def check_file(self, file: SourceFile) -> None:
+        """Whether a file can be read at all.
+
+        Raises:
+            ValueError: its name says too little, or a setting does not go with it.
+            MissingExtra: the library that reads it is not installed.
+        """
+        kind = self.type_of(file)
+        if kind == "xlsx":
+            needs_openpyxl()
+        if kind != "json" and self.rows_at is not None:
+            raise ValueError(f"{file.name}: `rows` is a path inside of one JSON document, and this is {kind}")
+        self.told_by_name(file)
+
     def rows(self, file: SourceFile, open_file: Opener) -> Iterator[JsonRow]:
-        """Every row of a file, each with its value or its problem; the raw text of a table's good rows is left empty."""
+        """Every row of a file, each with its value or its problem; the raw text of a table's good rows is left empty.
+
+        What the file's name says is part of what a row says, where it is asked for.
+        """
+        told = self.told_by_name(file)
+        if self._asks_for_name:
+            told[NAME] = file.name
+        rows = self._rows(file, open_file)
+        return (_told(row, told) for row in rows) if told else rows
+
+    def told_by_name(self, file: SourceFile) -> dict[str, str | None]:
+        """The groups of `file_name`.
+
+        Raises:
+            ValueError: the file's name does not match.
+        """
+        return {} if self.file_name is None else groups_of(file, self.file_name)
+
+    @cached_property
+    def _asks_for_name(self) -> bool:
+        return f"{FILE}.{NAME}" in self.model_dump_json()
+
+    def _rows(self, file: SourceFile, open_file: Opener) -> Iterator[JsonRow]:
         kind = self.type_of(file)
         with open_file(file) as stream:
             if self.rows_at is not None:
@@ -140,9 +184,10 @@ class TabularReader(Reader):
             else:
                 yield from parquet_rows(stream) if kind == "parquet" else arrow_rows(stream)
 
-    def told_by_address(self, file: SourceFile) -> str:
-        """What the file is; the same bytes as CSV and as TSV say different things."""
-        return self.type_of(file)
+    def told_by_address(self, file: SourceFile) -> Any:
+        """What the file is, and what else its name says; the same bytes as CSV and as TSV say different things."""
+        kind = self.type_of(file)
+        return kind if self.file_name is None else [kind, self.told_by_name(file)]
 
     def has_columns(self, file: SourceFile) -> bool:
         """Whether every row has the same columns, so that a name that is not among them is a mistake."""
@@ -186,6 +231,12 @@ def _csv_row(
     if problem is not None:
         return JsonRow(line, None, raw_of(cells), problem)
     return JsonRow(line, dict(zip(columns, cells, strict=True)), "")
+
+
+def _told(row: JsonRow, told: Mapping[str, str | None]) -> JsonRow:
+    if row.problem is not None or not isinstance(row.value, dict):
+        return row
+    return JsonRow(row.line, {**row.value, FILE: told}, row.raw)
 
 
 def _with_nulls(row: JsonRow) -> JsonRow:

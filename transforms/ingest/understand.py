@@ -127,7 +127,8 @@ class Understanding:
             return
         self.keys.update(map(str, row.identity))
         try:
-            for what, path, scope in builder.looked_up(row.identity):
+            whole = row.identity if row.beside is None else {**row.identity, **row.beside}
+            for what, path, scope in builder.looked_up(whole):
                 self._note_path(what, path, scope, builder)
         except RowError:
             return  # the row is unreadable and says so itself
