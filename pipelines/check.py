@@ -200,7 +200,7 @@ def _prompt_is_guessed(source: SourceOptions, seen: Understanding) -> bool:
 
 def render(report: CheckReport) -> str:
     """The report as text for a terminal."""
-    blocks = ["\n".join(_source_lines(source)) for source in report.sources]
+    blocks = ["\n".join(source_lines(source)) for source in report.sources]
     blocks += ["\n".join(_benchmark_line(benchmark) for benchmark in report.benchmarks)]
     warnings = [_warning(agreement) for agreement in report.reversed]
     warnings += [_lost(source.seen) for source in report.sources if source.seen.used and source.seen.unreadable]
@@ -216,7 +216,8 @@ def _benchmark_line(report: BenchmarkReport) -> str:
     return f"{report.name}: a benchmark of {report.texts:,} texts, which are kept out of train{as_data}"
 
 
-def _source_lines(report: SourceReport) -> Iterator[str]:
+def source_lines(report: SourceReport) -> Iterator[str]:
+    """What was understood of a source, a line each."""
     seen = report.seen
     yield f"{report.name} ({report.format})"
     yield f"  {_reading(report)}"

@@ -72,13 +72,26 @@ class Format(StrEnum):
 
 @app.command()
 def check(
-    config: ConfigArgument, rows: Annotated[int, typer.Option(min=1, help="rows read of each source")] = 2000
+    config: Annotated[str, typer.Argument(metavar="CONFIG", help="the YAML file", show_default=False)] = "",
+    rows: Annotated[int, typer.Option(min=1, help="rows read of each source")] = 2000,
+    suggest: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="looks at a file that no source describes, and proposes one to start from"),
+    ] = "",
 ) -> None:
     """Says in words what it understood of each source: prompt, both answers, who preferred which; warns of reversed labels."""
     from prefcurate.pipelines.check import check as check_sources
     from prefcurate.pipelines.check import render
     from prefcurate.pipelines.config import load_config
 
+    if suggest:
+        from prefcurate.pipelines.suggest import propose
+        from prefcurate.pipelines.suggest import render as render_proposal
+
+        typer.echo(render_proposal(propose(suggest)))
+        return
+    if not config:
+        raise WrongSetting("name a configuration, or a file with --suggest FILE; see examples/quickstart.yaml")
     report = check_sources(load_config(config), rows)
     typer.echo(render(report))
     raise typer.Exit(0 if report.ok else WRONG)

@@ -26,6 +26,8 @@ class PairBuilder:
     def __init__(self, fields: Fields, used_beside: frozenset[str] = frozenset()) -> None:
         self.fields = fields
         used = {path.first() for specs in fields.row_specs().values() for spec in specs for path in spec.paths()}
+        beside = (path for response in fields.responses for spec in response.own_specs() for path in spec.paths())
+        used |= {path.first() for path in beside if path.from_row}
         self._look = Looker(frozenset(name for name in used if name is not None) | used_beside)
         self._labels = fields.entries()
         self._asker = Asker(self._look, fields, self._labels, fields.ratings)

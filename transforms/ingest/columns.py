@@ -1,0 +1,163 @@
+"""What stands in the rows of a file that nobody has described: its columns, what is in them, and which belong together by name."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from prefcurate.schemas.formats import chat
+from prefcurate.schemas.formats.mapping_values import is_nothing
+
+DEEPEST = 4
+"""Objects in objects that are looked into."""
+FEW = 12
+"""So many different values may be the words of a label."""
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
+
+
+@dataclass(frozen=True)
+class Column:
+    """A path at which rows have something, and what: `values` holds it where it is there, `rows` counts all rows."""
+
+    path: str
+    values: tuple[Any, ...]
+    rows: int
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of its name: `responseA`, `response_a` and `Response A` are (response, a)."""
+        return tuple(word.lower() for word in _WORDS.findall(self.path.rsplit(".", 1)[-1]))
+
+    @cached_property
+    def is_text(self) -> bool:
+        """Whether it holds text."""
+        return bool(self.values) and all(isinstance(value, str) for value in self.values)
+
+    @cached_property
+    def is_number(self) -> bool:
+        """Whether it holds numbers, also written as text."""
+        return bool(self.values) and all(map(_is_number, self.values))
+
+    @cached_property
+    def is_messages(self) -> bool:
+        """Whether it holds conversations."""
+        return bool(self.values) and all(chat.is_conversation(value) or chat.is_message(value) for value in self.values)
+
+    @cached_property
+    def is_content(self) -> bool:
+        """Whether it holds what could be a prompt or a response: conversations, or text that is not the same few words."""
+        return self.is_messages or (self.is_text and not self.is_number and self.length > 12 and len(self.distinct) > 1)
+
+    @cached_property
+    def length(self) -> float:
+        """The mean number of characters of what it holds."""
+        return sum(len(str(value)) for value in self.values) / max(1, len(self.values))
+
+    @cached_property
+    def distinct(self) -> dict[str, Any]:
+        """Its different values by how they read; no more than one over `FEW` unless they are text."""
+        return {str(value).strip(): value for value in self.values if not isinstance(value, Mapping | list)}
+
+    @cached_property
+    def objects(self) -> bool:
+        """Whether it holds lists of objects that are no messages."""
+        lists = bool(self.values) and all(isinstance(value, list) and value for value in self.values)
+        return (
+            lists and not self.is_messages and all(isinstance(item, Mapping) for value in self.values for item in value)
+        )
+
+    @cached_property
+    def texts(self) -> bool:
+        """Whether it holds lists of texts."""
+        return _lists_of(self.values, str)
+
+    @cached_property
+    def numbers(self) -> bool:
+        """Whether it holds lists of numbers."""
+        return bool(self.values) and all(isinstance(v, list) and v and all(map(_is_number, v)) for v in self.values)
+
+
+def _lists_of(values: Sequence[Any], kind: type) -> bool:
+    return bool(values) and all(isinstance(v, list) and v and all(isinstance(item, kind) for item in v) for v in values)
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return False
+    try:
+        float(value)
+    except ValueError:
+        return False
+    return True
+
+
+def columns(rows: Sequence[Any]) -> list[Column]:
+    """The columns of some rows, in the order in which they come."""
+    found: dict[str, list[Any]] = {}
+    for row in rows:
+        for path, value in _walk(row, "", 0):
+            found.setdefault(path, []).append(value)
+    return [Column(path, tuple(values), len(rows)) for path, values in found.items()]
+
+
+def _walk(value: Any, path: str, depth: int) -> Iterator[tuple[str, Any]]:
+    if path and not is_nothing(value):
+        yield path, value
+    if isinstance(value, Mapping) and depth < DEEPEST and not chat.is_message(value):
+        for key, item in value.items():
+            step = str(key) if not path or re.fullmatch(r"\w+", str(key)) else f'["{key}"]'
+            yield from _walk(
+                item, f"{path}.{step}" if path and not step.startswith("[") else f"{path}{step}", depth + 1
+            )
+
+
+SIDES = (
+    ("a", "b"),
+    ("1", "2"),
+    ("0", "1"),
+    ("one", "two"),
+    ("first", "second"),
+    ("left", "right"),
+    ("x", "y"),
+)
+"""How the two sides of a pair are told apart in names."""
+PREFERRED = (
+    ("chosen", "rejected"),
+    ("preferred", "rejected"),
+    ("preferred", "dispreferred"),
+    ("better", "worse"),
+    ("winner", "loser"),
+    ("accepted", "rejected"),
+    ("win", "lose"),
+    ("good", "bad"),
+    ("positive", "negative"),
+    ("pos", "neg"),
+)
+"""The same where the name says which side is better."""
+
+
+def side_pairs(among: Sequence[Column], sides: Sequence[tuple[str, str]]) -> list[tuple[Column, Column]]:
+    """Columns whose names differ in one word, and there by the two words of a side."""
+    by_words = {column.words: column for column in reversed(among)}
+    found = []
+    for column in among:
+        for place, word in enumerate(column.words):
+            for one, other in sides:
+                twin = by_words.get((*column.words[:place], other, *column.words[place + 1 :]))
+                if word == one and twin is not None and twin is not column and (column, twin) not in found:
+                    found.append((column, twin))
+    return found
+
+
+def numbered(among: Sequence[Column]) -> list[list[Column]]:
+    """Three columns or more whose names differ in a number or a letter alone, in its order."""
+    groups: dict[tuple[str, ...], list[tuple[str, Column]]] = {}
+    for column in among:
+        for place, word in enumerate(column.words):
+            if word.isdigit() or len(word) == 1:
+                rest = (*column.words[:place], "#", *column.words[place + 1 :])
+                groups.setdefault(rest, []).append((word.rjust(4, "0"), column))
+    return [
+        [column for _, column in sorted(group, key=lambda one: one[0])] for group in groups.values() if len(group) > 2
+    ]
