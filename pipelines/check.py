@@ -247,7 +247,9 @@ def _reading(report: SourceReport) -> str:
 def _accounts(seen: Understanding) -> str:
     parts = [f"{seen.used:,} used, giving {seen.pairs:,} pairs"]
     parts += [f"{seen.unlabelled:,} pairs without a label"] if seen.unlabelled else []
-    parts += [f"{seen.auxiliary:,} joined into others"] if seen.auxiliary else []
+    joined = seen.auxiliary - seen.alone
+    parts += [f"{joined:,} joined into others"] if joined else []
+    parts += [f"{seen.alone:,} about a prompt alone (no pair)"] if seen.alone else []
     parts += [f"{seen.unreadable:,} unreadable"] if seen.unreadable else []
     parts += [f"{seen.ratings:,} ratings"] if seen.ratings else []
     parts += [f"{seen.spans:,} marked spans"] if seen.spans else []

@@ -173,7 +173,13 @@ class Pairs:
 
 @dataclass(frozen=True, slots=True)
 class Auxiliary:
-    """Outcome of an input row that is joined into others: an answer file, a question list."""
+    """Outcome of an input row that gives no comparison: it is joined into others (an answer file, a question list).
+
+    With `prompt` it says something about that prompt alone: its `materials` are stored for whatever comparisons it has.
+    """
+
+    prompt: tuple[Message, ...] = ()
+    materials: tuple[GivenMaterial, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

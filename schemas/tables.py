@@ -80,7 +80,8 @@ _ALL = (
         licence=_S,
         fingerprint=_S,  # of the reader and its settings
         number=_I,  # of the row in its file, from 0
-        facts=_I,  # labels, ratings, spans and materials that the row gave for this comparison
+        facts=_I,  # labels, ratings, spans and materials that the row gave for this comparison; of a row about a prompt alone
+        # (materials without a comparison) comparison_id is empty
     ),
     _table(
         "annotations",

@@ -9,6 +9,7 @@ import apache_beam as beam
 
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.records import (
+    Auxiliary,
     GivenLabel,
     GivenMaterial,
     GivenPair,
@@ -29,7 +30,7 @@ INGEST = "test-sources"
 
 
 class PickleReader(Reader):
-    """Pairs that a test made, one input row each: a row is its pair, whatever its place in the file."""
+    """Pairs (or what is said of a prompt alone) that a test made, one input row each: a row is its pair, whatever its place."""
 
     format: ClassVar[str] = "pickle"
     suffixes: ClassVar[tuple[str, ...]] = (".pickle",)
@@ -38,7 +39,7 @@ class PickleReader(Reader):
         with open_file(unit.file) as stream:
             pairs = pickle.load(stream)  # noqa: S301 written by the test itself
         for line, pair in enumerate(pairs, 1):
-            yield InputRow(line, repr(pair), Pairs((pair,)))
+            yield InputRow(line, repr(pair), pair if isinstance(pair, Auxiliary) else Pairs((pair,)))
 
 
 def user(text: str) -> tuple[Message, ...]:
@@ -61,7 +62,14 @@ def pair(prompt: str, first: str, second: str, *labels: GivenLabel, reference: s
     return GivenPair(user(prompt), assistant(first), assistant(second), labels, materials=materials, **more)
 
 
-def source(tmp_path: Path, name: str, pairs: Sequence[GivenPair], licence: str | None = "MIT") -> SourceOptions:
+def told(prompt: str, reference: str) -> Auxiliary:
+    """A row that gives a prompt a reference answer, and no pair."""
+    return Auxiliary(user(prompt), (GivenMaterial("reference", reference),))
+
+
+def source(
+    tmp_path: Path, name: str, pairs: Sequence[GivenPair | Auxiliary], licence: str | None = "MIT"
+) -> SourceOptions:
     """A source of one file that holds the pairs."""
     path = tmp_path / f"{name}.pickle"
     path.write_bytes(pickle.dumps(list(pairs)))
@@ -69,7 +77,9 @@ def source(tmp_path: Path, name: str, pairs: Sequence[GivenPair], licence: str |
 
 
 def make_store(
-    tmp_path: Path, sources: Mapping[str, Sequence[GivenPair]] | Sequence[GivenPair], shards: int = 2
+    tmp_path: Path,
+    sources: Mapping[str, Sequence[GivenPair | Auxiliary]] | Sequence[GivenPair | Auxiliary],
+    shards: int = 2,
 ) -> Store:
     """A store with the pairs ingested, as source `data` or under the names of a mapping; running twice adds what is new."""
     named = sources if isinstance(sources, Mapping) else {"data": sources}

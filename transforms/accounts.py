@@ -21,6 +21,7 @@ from prefcurate.transforms.store.snapshot import Snapshot
 _USED = """
     WITH standing AS (
         SELECT comparison_id, source, file, number, intake_id, facts FROM occurrences
+        WHERE comparison_id <> ''  -- a row about a prompt alone is auxiliary
         QUALIFY row_number() OVER (PARTITION BY prompt_id, occurrence_id ORDER BY file, number, intake_id) = 1
     )
     SELECT intake_id, number FROM standing

@@ -9,6 +9,8 @@ import yaml
 
 from prefcurate.schemas.formats.auto_j import AutoJReader
 from prefcurate.schemas.formats.base import Reader
+from prefcurate.schemas.formats.biggen import BiggenReader
+from prefcurate.schemas.formats.deepresearch import DeepresearchReader
 from prefcurate.schemas.formats.fastchat import FastchatReader
 from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
@@ -27,7 +29,9 @@ READERS: dict[str, type[Reader]] = {
     reader.format: reader
     for reader in (
         AutoJReader,
+        BiggenReader,
         DatasetsReader,
+        DeepresearchReader,
         FastchatReader,
         HfPreferenceReader,
         JudgeBiasProbesReader,

@@ -12,7 +12,7 @@ from prefcurate.transforms.accounts import SourceAccount, UsedRows, accounts_tab
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import Store
-from tests.helpers import context, ingest, label, make_store, pair, row_accounts
+from tests.helpers import context, ingest, label, make_store, pair, row_accounts, told
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "data"
 FIELDS = {"prompt": "q", "response_a": "x", "response_b": "y"}
@@ -138,3 +138,9 @@ def test_rows_of_a_source_that_is_no_longer_configured_are_not_counted(tmp_path)
     kept, gone = mapped(tmp_path, "kept", {"a.jsonl": rows(2)}), mapped(tmp_path, "gone", {"a.jsonl": rows(2)})
     ingest(tmp_path / "store", [gone])
     assert list(accounts(ingest(tmp_path / "store", [kept], run_id="again"))) == ["kept"]
+
+
+def test_a_row_about_a_prompt_alone_is_auxiliary_and_the_pair_of_that_prompt_is_used(tmp_path):
+    rows = [told("p", "because"), told("p", "because"), told("other", "why not"), pair("p", "x", "y")]
+    store = make_store(tmp_path, rows)
+    assert accounts(store) == {"data": SourceAccount("data", 4, 1, 0, 3, 0, 1)}

@@ -49,7 +49,7 @@ GOING: Mapping[str, str] = {
     "annotations": f"({_FACT}) OR ({_REFITTED}) OR ({_DRAFT})",
     "ratings": _FACT,
     "spans": _FACT,
-    "materials": f"({_UNSAID}) OR ({_PROMPT_GONE})",
+    "materials": _UNSAID,  # a prompt may have materials and no comparison yet
     "embeddings": f"({_PROMPT_GONE}) OR (role = 'response' AND (prompt_id, text_id) NOT IN ({_TEXT_LEFT}))",
     "gold": _PROMPT_GONE,
     "splits": _PROMPT_GONE,
@@ -115,7 +115,8 @@ _ROWS_OF_PROMPTS = """
     SELECT intake_id, number, min(source) AS source, min(file) AS file, min(line) AS line, min(row_hash) AS row_hash,
         count(*) FILTER (prompt_id IN (SELECT name FROM prompts_gone)) AS gone, count(*) AS pairs
     FROM occurrences SEMI JOIN (
-        SELECT DISTINCT intake_id, number FROM occurrences WHERE prompt_id IN (SELECT name FROM prompts_gone)
+        SELECT DISTINCT intake_id, number FROM occurrences
+        WHERE prompt_id IN (SELECT name FROM prompts_gone) AND comparison_id <> ''  -- a row about a prompt alone stays auxiliary
     ) AS touched USING (intake_id, number)
     WHERE source NOT IN (SELECT name FROM sources_gone)
     GROUP BY intake_id, number ORDER BY intake_id, number

@@ -77,7 +77,7 @@ def _probes(store: Store, prompt: str) -> Iterator[str]:
     shard = shard_of(prompt, store.shards)
     with connect() as connection:
         connection.register("comparisons", store.dataset("comparisons", shard=shard))
-        query = "SELECT any_value(prompt) FROM comparisons WHERE prompt_id = $prompt"
+        query = "SELECT any_value(prompt) FROM comparisons WHERE prompt_id = $prompt HAVING count(*) > 0"
         for (messages,) in connection.sql(query, params={"prompt": prompt}).fetchall():
             said = [message for message in messages if message["role"] == "user"] or messages
             for part in (part for message in said for part in message["content"]):

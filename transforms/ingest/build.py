@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
-from prefcurate.transforms.ingest.orient import TEXTS
+from prefcurate.transforms.ingest.orient import NO_COMPARISON, TEXTS
 from prefcurate.transforms.ingest.staging import Slice
 from prefcurate.transforms.store.duck import connect, reads
 from prefcurate.transforms.store.files import arrow_files, opened
@@ -205,7 +205,8 @@ def _comparisons() -> str:
     columns = ", ".join(TABLES["comparisons"].schema.names)
     # Ids are hashes of the content: whichever row gave it, a comparison is the same bytes.
     first = (
-        "SELECT intake_id, number, pair FROM staged "
+        "SELECT intake_id, number, pair FROM staged "  # noqa: S608
+        f"WHERE comparison_id <> '{NO_COMPARISON}' "
         "QUALIFY row_number() OVER (PARTITION BY comparison_id ORDER BY source, file, number, pair) = 1"
     )
     return f"SELECT {columns} FROM staged SEMI JOIN ({first}) USING (intake_id, number, pair)"  # noqa: S608

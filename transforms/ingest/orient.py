@@ -13,6 +13,7 @@ from prefcurate.schemas.records import (
     GivenRating,
     GivenSpan,
     Label,
+    Message,
     Order,
     Verdict,
     render,
@@ -47,6 +48,8 @@ they depend on how many identical rows the source has.
 
 Where a message of one part says the same as its text, `prompt_text`, `response_a_text` or `response_b_text` is null (`slim`), and
 is read from the message again (`TEXTS`)."""
+NO_COMPARISON = ""
+"""Instead of a comparison's id, in staged rows and in `occurrences`: the row is about its prompt alone."""
 TEXTS = {
     text: f"coalesce({text}, {text.removesuffix('_text')}[1].content[1].text)"
     for text in ("prompt_text", "response_a_text", "response_b_text")
@@ -107,6 +110,34 @@ def orient(pair: GivenPair, source: str) -> dict[str, Any]:
         "spans": [_span(s, source, ids) | {"index": i} for i, s in enumerate(pair.spans)],
         "materials": [_material(m) | {"index": i} for i, m in enumerate(pair.materials)],
     }
+
+
+def orient_materials(prompt: tuple[Message, ...], materials: tuple[GivenMaterial, ...]) -> dict[str, Any]:
+    """A row of `STAGED` about a prompt alone: no comparison, and no text but that of the materials.
+
+    Raises:
+        ValueError: text that no UTF-8 file can store, or a prompt without any message.
+    """
+    messages = canonical.canonical_messages(prompt)
+    if not messages:
+        raise ValueError("the prompt has no message")
+    texts: dict[str, Any] = dict.fromkeys(TEXTS, "") | {text.removesuffix("_text"): [] for text in TEXTS}
+    facts: dict[str, Any] = {"annotations": [], "ratings": [], "spans": []}
+    return (
+        texts
+        | facts
+        | {
+            "prompt_id": canonical.prompt_id(messages),
+            "comparison_id": NO_COMPARISON,
+            "conversation_id": canonical.conversation_id(messages),
+            "response_a_id": "",
+            "response_b_id": "",
+            "origin": "data",
+            "reversed": False,
+            "facts": len(materials),
+            "materials": [_material(m) | {"index": i} for i, m in enumerate(materials)],
+        }
+    )
 
 
 def orient_label(given: GivenLabel, source: str, reversed_: bool) -> dict[str, Any]:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import shard_of
-from prefcurate.schemas.records import InputRow, Pairs, Unreadable
+from prefcurate.schemas.records import Auxiliary, InputRow, Pairs, Unreadable
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.ingest.orient import STAGED, orient, row_hash, slim
+from prefcurate.transforms.ingest.orient import STAGED, orient, orient_materials, row_hash, slim
 from prefcurate.transforms.ingest.packed import RefusedMember
 from prefcurate.transforms.ingest.sources import Intake, open_source_file
 from prefcurate.transforms.store.files import join, replacing
@@ -67,7 +67,7 @@ class Staged:
 
 @dataclass(frozen=True)
 class _Row:
-    """An input row on its way: its number in the file, its hash, and its pairs as rows of `STAGED`."""
+    """An input row on its way: its number in the file, its hash, and its pairs (or what it says of a prompt alone) as rows of `STAGED`."""
 
     number: int
     given: InputRow
@@ -139,9 +139,8 @@ def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
     source, about = intake.source.name, _about(intake, fingerprint)
     for number, given in enumerate(_rows(intake)):
         hashed = row_hash(given.identity)
-        pairs = given.outcome.pairs if isinstance(given.outcome, Pairs) else ()
         try:
-            stored = tuple(orient(pair, source) for pair in pairs)
+            stored = tuple(_stored(given.outcome, source))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
             yield _Row(number, given, hashed).refused("bad text", error)
             continue
@@ -150,6 +149,13 @@ def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
             pair["line"], pair["number"], pair["row_id"], pair["row_hash"] = given.line, number, given.row_id, hashed
             pair["shard"], pair["pair"] = shard_of(pair["prompt_id"], shards), index
         yield _Row(number, given, hashed, stored)
+
+
+def _stored(outcome: Pairs | Auxiliary | Unreadable, source: str) -> Iterator[dict[str, Any]]:
+    if isinstance(outcome, Pairs):
+        yield from (orient(pair, source) for pair in outcome.pairs)
+    elif isinstance(outcome, Auxiliary) and outcome.materials:
+        yield orient_materials(outcome.prompt, outcome.materials)
 
 
 def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
@@ -272,7 +278,7 @@ class _Accounts:
 
     def count(self, row: _Row, intake: Intake) -> None:
         self.rows += 1
-        self.pairs += len(row.pairs)
+        self.pairs += len(row.pairs) if isinstance(row.given.outcome, Pairs) else 0
         # A sum does not depend on the order of the rows, and counts repeats.
         self._total = (self._total + int(row.hashed, 16)) % (1 << 128)
         if isinstance(row.given.outcome, Unreadable):

@@ -84,6 +84,8 @@ class Understanding:
     rows: int = 0
     used: int = 0
     auxiliary: int = 0
+    alone: int = 0
+    """Of the auxiliary rows: those that say something about a prompt alone."""
     pairs: int = 0
     unlabelled: int = 0
     unparsed: int = 0
@@ -117,6 +119,8 @@ class Understanding:
         self._note_keys(row, builder)
         if isinstance(row.outcome, Auxiliary):
             self.auxiliary += 1
+            self.alone += bool(row.outcome.materials)
+            self.materials.update(material.kind for material in row.outcome.materials)
         elif isinstance(row.outcome, Unreadable):
             self._quarantine(row.outcome, where)
         else:

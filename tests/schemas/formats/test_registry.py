@@ -15,6 +15,7 @@ from prefcurate.schemas.formats.registry import READERS
 from tests.schemas.formats.reading import DATA, open_path, read_files
 
 SAMPLES = {
+    "deepresearch": "deepresearch-criteria",
     "fastchat": "mtbench-fastchat-judgments",
     "judge_bias_probes": "judge-bias-probes",
     "oasst": "oasst-trees",
@@ -29,6 +30,8 @@ WHOLE = {"wmt_mqm"}
 """Formats in which a row takes its meaning from later ones: what stands before a break is read otherwise than in the whole file."""
 NAMES = {
     "auto_j": "testdata_pairwise.jsonl",
+    "biggen": "rubrics.json",
+    "deepresearch": "criteria.jsonl",
     "fastchat": "model_judgment/gpt-4_pair.jsonl",
     "judge_bias_probes": "probes.json",
     "oasst": "trees.jsonl",

@@ -18,7 +18,7 @@ from prefcurate.transforms.store.files import write_bytes
 from prefcurate.transforms.store.parts import write_part
 from prefcurate.transforms.store.store import CommitConflict, Store, StoreError
 from prefcurate.transforms.store.tombstones import Tombstones, tombstones, unapplied, write_request
-from tests.helpers import INGEST, context, ingest, label, make_store, pair, row_accounts, source
+from tests.helpers import INGEST, context, ingest, label, make_store, pair, row_accounts, source, told
 from tests.transforms.forget.bytes import holders
 from tests.transforms.publish.stores import decide_all, ids, publish, put
 
@@ -411,3 +411,22 @@ def test_foreseeing_changes_nothing_and_counts_what_goes(store):
     assert counts["comparisons"] == (5, 0) and counts["occurrences"] == (7, 0)
     assert [(r.rows, r.of, r.current) for r in found.releases] == [(7, 15, True)]
     assert store.latest("ingest", INGEST) is not None
+
+
+def test_what_is_said_of_a_prompt_alone_goes_with_its_source_or_its_prompt_and_not_before(tmp_path):
+    known = [told("One?", "because"), told("Never asked?", "so")]
+    store = make_store(tmp_path, {"gone": [pair("One?", "x", "y")], "known": known, "kept": [pair("Two?", "x", "y")]})
+    one = next(row["prompt_id"] for text, row in ids(store).items() if text == "One?")
+
+    def texts() -> list[str]:
+        return sorted(store.dataset("materials").to_table()["text"].to_pylist())
+
+    forget(store, wanted(store, sources=["gone"]))
+    assert texts() == ["because", "so"]
+    forget(store, wanted(store, prompts=[one]))
+    assert texts() == ["so"]
+    snapshot = context(store, "report", ("occurrences", "intakes"), ("accounts",)).pin()
+    (account,) = (account for account in row_accounts(snapshot) if account.source == "known")
+    assert (account.rows, account.auxiliary, account.quarantined) == (2, 2, 0)
+    forget(store, wanted(store, sources=["known"]))
+    assert texts() == []

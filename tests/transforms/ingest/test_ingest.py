@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tests.helpers import INGEST, context, ingest, label, make_store, pair, source
+from tests.helpers import INGEST, context, ingest, label, make_store, pair, source, told
 
 
 def votes(store, fingerprints=()):
@@ -103,3 +103,35 @@ def test_text_that_no_file_can_hold_goes_to_quarantine(tmp_path):
     (intake,) = table(store, "intakes")
     assert (intake["rows"], intake["quarantined"], intake["pairs"]) == (2, 1, 1)
     assert store.latest("ingest", INGEST).detail["intakes"] == [intake["intake_id"]]
+
+
+def references(store):
+    """Active reference answers as (source of the row, text), and whether their prompt has a comparison."""
+    snapshot = context(store, "test", ("comparisons", "materials", "occurrences"), ()).pin()
+    with snapshot.connect(["comparisons", "materials", "occurrences"]) as connection:
+        query = (
+            "SELECT source, text, m.prompt_id IN (SELECT prompt_id FROM comparisons) FROM materials m "
+            "JOIN occurrences o USING (occurrence_id) ORDER BY ALL"
+        )
+        return connection.sql(query).fetchall()
+
+
+def test_what_is_said_of_a_prompt_alone_is_kept_for_whatever_pairs_it_has(tmp_path):
+    known = [told("p", "because"), told("later", "then"), told("never", "so")]
+    store = make_store(tmp_path, {"rubrics": known, "pairs": [pair("p", "x", "y")]})
+    assert references(store) == [("rubrics", "because", True), ("rubrics", "so", False), ("rubrics", "then", False)]
+    assert len(table(store, "comparisons")) == 1
+    assert {row["facts"] for row in table(store, "occurrences") if row["source"] == "rubrics"} == {1}
+    versions = store.versions()
+    make_store(tmp_path, {"rubrics": known, "pairs": [pair("p", "x", "y")]})
+    assert store.versions() == versions
+    make_store(tmp_path, {"rubrics": known, "pairs": [pair("p", "x", "y"), pair("later", "x", "y")]})
+    assert ("rubrics", "then", True) in references(store)
+    make_store(tmp_path, {"pairs": [pair("p", "x", "y"), pair("later", "x", "y")]})
+    assert references(store) == []
+
+
+def test_a_prompt_that_no_file_can_hold_is_quarantined_although_it_has_no_pair(tmp_path):
+    store = make_store(tmp_path, [told("p\ud800", "because"), told("p", "so")])
+    (intake,) = table(store, "intakes")
+    assert (intake["rows"], intake["auxiliary"], intake["quarantined"], intake["pairs"]) == (2, 1, 1, 0)
