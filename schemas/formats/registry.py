@@ -16,6 +16,7 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
 from prefcurate.schemas.formats.judge_bias_probes import JudgeBiasProbesReader
 from prefcurate.schemas.formats.label_studio import LabelStudioReader
+from prefcurate.schemas.formats.llm_rubric import LlmRubricReader
 from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.oasst import OasstReader
 from prefcurate.schemas.formats.position_bias import PositionBiasReader
@@ -36,6 +37,7 @@ READERS: dict[str, type[Reader]] = {
         HfPreferenceReader,
         JudgeBiasProbesReader,
         LabelStudioReader,
+        LlmRubricReader,
         MappingReader,
         OasstReader,
         PositionBiasReader,

@@ -6,7 +6,7 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.records import GivenPair, Pairs, Unreadable, Verdict, render
 from tests.schemas.formats.mapping_helper import read_source, write
-from tests.schemas.formats.reading import DATA
+from tests.schemas.formats.reading import DATA, labels_of, outcomes, pairs_of, read_shared, text_of, verdicts
 
 
 def say(role: str, text: str) -> dict:
@@ -129,3 +129,21 @@ def test_real_rows():
         (found,) = row.outcome.pairs
         assert [message.role for message in found.prompt] == ["user"]
         assert [message.role for message in found.first + found.second] == ["assistant", "assistant"]
+
+
+def test_all_of_harmless_base_as_its_readme_counts():
+    rows = read_shared(HfPreferenceReader(), "hh-rlhf")
+    assert outcomes(rows) == {"Pairs": 2312}
+    pairs = pairs_of(rows)
+    # In five rows what was said before the last answer differs: one side goes on with a second answer of the assistant.
+    longer = [pair for pair in pairs if len(pair.first) + len(pair.second) > 2]
+    assert len(longer) == 5
+    for pair in longer:
+        assert {message.role for message in pair.first + pair.second} == {"assistant"}
+    assert sum(not text_of(side)[-1].strip() for pair in pairs for side in (pair.first, pair.second)) == 4
+
+
+def test_all_of_ifbench_as_its_readme_counts():
+    reader = HfPreferenceReader.model_validate({"chosen": "text_chosen", "rejected": "text_rejected"})
+    rows = read_shared(reader, "ifbench-pairs")
+    assert outcomes(rows) == {"Pairs": 444} and verdicts(labels_of(rows)) == {"first": 444}

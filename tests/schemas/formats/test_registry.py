@@ -34,6 +34,7 @@ NAMES = {
     "deepresearch": "criteria.jsonl",
     "fastchat": "model_judgment/gpt-4_pair.jsonl",
     "judge_bias_probes": "probes.json",
+    "llm_rubric": "human_judges.tsv",
     "oasst": "trees.jsonl",
     "position_bias": "Repetition1/record.tsv",
     "prd": "ratings-gpt4/answer_bard-vs-answer_gpt4-gpt4-reviewer.jsonl",
