@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from prefcurate.schemas.formats.argilla import ArgillaReader
 from prefcurate.schemas.formats.auto_j import AutoJReader
 from prefcurate.schemas.formats.base import Reader
 from prefcurate.schemas.formats.biggen import BiggenReader
@@ -16,6 +17,8 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
 from prefcurate.schemas.formats.judge_bias_probes import JudgeBiasProbesReader
 from prefcurate.schemas.formats.label_studio import LabelStudioReader
+from prefcurate.schemas.formats.label_studio_project import LabelStudioProjectReader
+from prefcurate.schemas.formats.labelbox import LabelboxReader
 from prefcurate.schemas.formats.llm_rubric import LlmRubricReader
 from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.oasst import OasstReader
@@ -29,6 +32,7 @@ from prefcurate.schemas.formats.wmt_mqm import WmtMqmReader
 READERS: dict[str, type[Reader]] = {
     reader.format: reader
     for reader in (
+        ArgillaReader,
         AutoJReader,
         BiggenReader,
         DatasetsReader,
@@ -37,6 +41,8 @@ READERS: dict[str, type[Reader]] = {
         HfPreferenceReader,
         JudgeBiasProbesReader,
         LabelStudioReader,
+        LabelStudioProjectReader,
+        LabelboxReader,
         LlmRubricReader,
         MappingReader,
         OasstReader,
