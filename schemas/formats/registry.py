@@ -24,6 +24,7 @@ from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.oasst import OasstReader
 from prefcurate.schemas.formats.position_bias import PositionBiasReader
 from prefcurate.schemas.formats.prd import PrdReader
+from prefcurate.schemas.formats.prm import PrmReader
 from prefcurate.schemas.formats.prometheus import PrometheusReader
 from prefcurate.schemas.formats.qa_feedback import QaFeedbackReader
 from prefcurate.schemas.formats.ukp import UkpReader
@@ -48,6 +49,7 @@ READERS: dict[str, type[Reader]] = {
         OasstReader,
         PositionBiasReader,
         PrdReader,
+        PrmReader,
         PrometheusReader,
         QaFeedbackReader,
         UkpReader,

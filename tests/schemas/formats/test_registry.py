@@ -38,6 +38,7 @@ NAMES = {
     "oasst": "trees.jsonl",
     "position_bias": "Repetition1/record.tsv",
     "prd": "ratings-gpt4/answer_bard-vs-answer_gpt4-gpt4-reviewer.jsonl",
+    "prm": "prm.jsonl",
     "prometheus": "eval.json",
     "qa_feedback": "feedback.json",
     "ukp": "debate.xml",
