@@ -10,7 +10,7 @@ A queue that `route` wrote comes back with the format `label_studio`, which know
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from prefcurate.schemas.formats.rows import list_in, object_of, value_in
+from prefcurate.schemas.formats.rows import list_in, object_of, optional_list, value_in
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 from prefcurate.schemas.records import AnnotatorKind, ParseStatus
 
@@ -65,7 +65,7 @@ class LabelStudioProjectReader(ToolReader):
         self, given: Mapping[str, Any], who: str, kind: AnnotatorKind, status: ParseStatus
     ) -> Iterator[Answer]:
         found: dict[str, list[Any]] = {}
-        for one in list_in(given, "result") if given.get("result") is not None else []:
+        for one in optional_list(given, "result"):
             result = object_of(one, "a result")
             name = result.get("from_name")
             if isinstance(name, str):

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from prefcurate.schemas.formats.rows import RowError, object_of, value_in
+from prefcurate.schemas.formats.rows import RowError, object_of, optional_list, value_in
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 
 
@@ -30,7 +30,7 @@ class LabelboxReader(ToolReader):
         about = object_of(value_in(row, "data_row"), "'data_row'")
         fields = {
             "row_data": _parsed(about.get("row_data")),
-            "metadata": _by_name(row.get("metadata_fields")),
+            "metadata": _by_name(optional_list(row, "metadata_fields")),
             "attachments": row.get("attachments"),
             "data_row": {key: about[key] for key in ("id", "external_id", "global_key") if key in about},
             "global_key": about.get("global_key"),
@@ -44,7 +44,7 @@ class LabelboxReader(ToolReader):
         for number, given in object_of(row.get("projects") or {}, "'projects'").items():
             project = object_of(given, "a project")
             if self.project in (None, number, project.get("name")):
-                for label in project.get("labels") or []:
+                for label in optional_list(project, "labels"):
                     yield object_of(label, "a label")
 
     def _answers(self, label: Mapping[str, Any]) -> Iterator[Answer]:
@@ -56,7 +56,7 @@ class LabelboxReader(ToolReader):
             yield from (Answer(name, "person", question, None, "refused") for question in self.question)
             return
         annotations = object_of(label.get("annotations") or {}, "'annotations'")
-        answered = dict(_classified(annotations.get("classifications")))
+        answered = dict(_classified(optional_list(annotations, "classifications")))
         for question in self.question:
             answered.setdefault(question, [])
         for question, values in answered.items():
@@ -68,18 +68,18 @@ class LabelboxReader(ToolReader):
         return meant[0] if len(meant) == 1 else meant
 
 
-def _classified(given: Any) -> Iterator[tuple[str, list[Any]]]:
+def _classified(given: list[Any]) -> Iterator[tuple[str, list[Any]]]:
     """Every classification by name, those inside of answers too, with the forms of each answer."""
-    for one in given if isinstance(given, list) else []:
+    for one in given:
         about = object_of(one, "a classification")
-        answers = [about.get("radio_answer"), *(about.get("checklist_answers") or [])]
+        answers = [about.get("radio_answer"), *optional_list(about, "checklist_answers")]
         chosen = [object_of(answer, "an answer") for answer in answers if answer is not None]
         text = about.get("text_answer")
         found = [[answer.get("value"), answer.get("name")] for answer in chosen]
         found += [[object_of(text, "an answer").get("content")]] if text is not None else []
         yield str(about.get("name", about.get("value"))), found
         for answer in chosen:
-            yield from _classified(answer.get("classifications"))
+            yield from _classified(optional_list(answer, "classifications"))
 
 
 def _created(label: Mapping[str, Any]) -> tuple[str, str]:
@@ -98,9 +98,9 @@ def _parsed(given: Any) -> Any:
     return given
 
 
-def _by_name(given: Any) -> dict[str, Any]:
+def _by_name(given: list[Any]) -> dict[str, Any]:
     found = {}
-    for one in given or []:
+    for one in given:
         about = object_of(one, "a metadata field")
         name = about.get("schema_name", about.get("name"))
         if not isinstance(name, str):

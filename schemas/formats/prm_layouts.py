@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefcurate.schemas.canonical import canonical_text, stable_hash
-from prefcurate.schemas.formats.rows import RowError, list_in, object_of, text_in, value_in
+from prefcurate.schemas.formats.rows import RowError, list_in, object_of, optional_list, text_in, value_in
 from prefcurate.schemas.records import AnnotatorKind
 
 _MARK = "ки"
@@ -87,7 +87,7 @@ def _prm800k(row: Mapping[str, Any]) -> Solution:
 
 def _completions(about: Mapping[str, Any]) -> tuple[list[Step], Step | None]:
     """The alternatives at a step, and the one that the solution went on with; the first where labelling stopped there."""
-    given = [object_of(one, "a completion") for one in about.get("completions") or []]
+    given = [object_of(one, "a completion") for one in optional_list(about, "completions")]
     steps = [Step(text_in(one, "text"), _rating(one.get("rating"))) for one in given]
     human = about.get("human_completion")
     if human is not None:

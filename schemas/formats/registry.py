@@ -27,6 +27,7 @@ from prefcurate.schemas.formats.prd import PrdReader
 from prefcurate.schemas.formats.prm import PrmReader
 from prefcurate.schemas.formats.prometheus import PrometheusReader
 from prefcurate.schemas.formats.qa_feedback import QaFeedbackReader
+from prefcurate.schemas.formats.shp import ShpReader
 from prefcurate.schemas.formats.ukp import UkpReader
 from prefcurate.schemas.formats.wmt_mqm import WmtMqmReader
 
@@ -52,6 +53,7 @@ READERS: dict[str, type[Reader]] = {
         PrmReader,
         PrometheusReader,
         QaFeedbackReader,
+        ShpReader,
         UkpReader,
         WmtMqmReader,
     )

@@ -86,6 +86,15 @@ def list_in(row: Mapping[str, Any], key: str) -> list[Any]:
     return value
 
 
+def optional_list(row: Mapping[str, Any], key: str) -> list[Any]:
+    """A list that may be left out; empty where it is absent or null.
+
+    Raises:
+        RowError: it is something else.
+    """
+    return [] if row.get(key) is None else list_in(row, key)
+
+
 def value_in(row: Mapping[str, Any], key: str) -> Any:
     """A field that must be there.
 

@@ -28,7 +28,12 @@ SAMPLES = {
 }
 WHOLE = {"wmt_mqm"}
 """Formats in which a row takes its meaning from later ones: what stands before a break is read otherwise than in the whole file."""
+TOOLS = {"prompt": "q", "response_a": "a", "response_b": "b", "question": "d"}
+SETTINGS = {"argilla": TOOLS, "label_studio_project": TOOLS, "labelbox": TOOLS}
 NAMES = {
+    "argilla": "records.jsonl",
+    "label_studio_project": "export.json",
+    "labelbox": "export.ndjson",
     "auto_j": "testdata_pairwise.jsonl",
     "biggen": "rubrics.json",
     "deepresearch": "criteria.jsonl",
@@ -41,6 +46,7 @@ NAMES = {
     "prm": "prm.jsonl",
     "prometheus": "eval.json",
     "qa_feedback": "feedback.json",
+    "shp": "train.jsonl",
     "ukp": "debate.xml",
     "wmt_mqm": "mqm.tsv",
 }
@@ -90,6 +96,7 @@ def test_a_cut_file_gives_the_rows_before_the_cut(name):
 @settings(max_examples=60)
 @given(data=st.binary(max_size=120) | st.text(alphabet='[]{},:"<>&\t\n1a', max_size=60).map(str.encode))
 def test_no_bytes_make_a_reader_raise(name, data):
-    for row in read_files(READERS[name](), {NAMES[name]: data})[NAMES[name]]:
+    reader = READERS[name].model_validate(SETTINGS.get(name, {}))
+    for row in read_files(reader, {NAMES[name]: data})[NAMES[name]]:
         assert row.line >= 1
         row.raw.encode()
