@@ -3,13 +3,17 @@
 import csv
 import io
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import IO, Literal
 
-from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, Guarded
+from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, RAW_LIMIT, Guarded
+from prefcurate.schemas.formats.looks import wrong_format
 from prefcurate.schemas.records import Unreadable
 
+_TRIED = 200
+"""Lines of a wrong record that are looked at to see whether they are rows of their own."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -36,7 +40,12 @@ def cell_records(stream: IO[bytes], delimiter: str, quote: str = '"', encoding: 
     """
     guard = Guarded(stream)
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
-    text = io.TextIOWrapper(io.BufferedReader(guard, 1 << 20), codec, "surrogateescape", newline="")
+    given = io.BufferedReader(guard, 1 << 20)
+    problem = wrong_format(given.peek(1 << 20))
+    if problem is not None:
+        yield Cells(1, [], problem)
+        return
+    text = io.TextIOWrapper(given, codec, "surrogateescape", newline="")
     last: Cells | None = None
     for record in _parsed(text, delimiter, quote):
         if last is not None:
@@ -55,17 +64,74 @@ def is_broken(text: str) -> bool:
 
 def _parsed(text: IO[str], delimiter: str, quote: str) -> Iterator[Cells]:
     csv.field_size_limit(MAX_ROW_BYTES)
-    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-    reader = csv.reader(text, delimiter=delimiter, quotechar=quote or None, quoting=quoting, strict=True)
+    lines = _Lines(text)
+    reader = _reader(lines, delimiter, quote)
+    width: int | None = None
     while True:
-        line = reader.line_num + 1
+        lines.taken.clear()
+        line = lines.number + 1
         try:
             cells = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            detail = f"{error}; the row begins on line {line} and was read to line {reader.line_num}"
-            yield Cells(line, [], Unreadable("bad CSV", detail))
+            raw = lines.taken[0].rstrip("\r\n")[:RAW_LIMIT] if lines.taken else ""
+            if _swallowed(lines.taken[1:], delimiter, quote, width):
+                # They are read again.
+                detail = f"the row begins on line {line} with a quotation mark that is not closed there"
+                lines.give_back()
+            else:
+                detail = f"{error}; the row begins on line {line} and was read to line {lines.number}"
+            yield Cells(line, [raw], Unreadable("bad CSV", detail))
             continue
         if cells:
+            width = width or len(cells)
             yield Cells(line, cells)
+
+
+class _Lines:
+    """Physical lines, of which those of the present record are kept, to be read again."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+        self._again: deque[str] = deque()
+        self.taken: list[str] = []
+        self.number = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else next(self._text)
+        if self.number == 0:
+            line = line.removeprefix("\ufeff")
+        self.number += 1
+        self.taken.append(line)
+        return line
+
+    def give_back(self) -> None:
+        """All lines of the record but its first."""
+        self._again.extendleft(reversed(self.taken[1:]))
+        self.number -= len(self.taken) - 1
+
+
+def _swallowed(lines: list[str], delimiter: str, quote: str, width: int | None) -> bool:
+    """Whether a quotation mark that nothing closes has swallowed rows: most of what stands on the further lines is like the others."""
+    if not lines or width is None or width < 2:
+        return False
+    tried = lines[:_TRIED]
+    return 2 * sum(width in (_width(line, delimiter, quote), _width(line, delimiter, "")) for line in tried) > len(
+        tried
+    )
+
+
+def _width(line: str, delimiter: str, quote: str) -> int:
+    try:
+        return len(next(_reader(iter([line]), delimiter, quote)))
+    except (csv.Error, StopIteration):
+        return 0
+
+
+def _reader(lines: Iterator[str], delimiter: str, quote: str) -> Iterator[list[str]]:
+    quoting: Literal[0, 3] = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+    return csv.reader(lines, delimiter=delimiter, quotechar=quote or None, quoting=quoting, strict=True)

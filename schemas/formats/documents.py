@@ -1,17 +1,17 @@
 """Rows that lie at a path inside of one JSON document: `rows: data.items`."""
 
 import io
-import json
 from collections.abc import Iterator
 from typing import IO, Any
 
+from prefcurate.schemas.formats.json_values import as_it_stands, rows_of
 from prefcurate.schemas.formats.lines import MAX_DOCUMENT_BYTES, RAW_LIMIT, Guarded, JsonRow, parse_json
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, missing_message, row_scope
 from prefcurate.schemas.records import Unreadable
 
 
 def rows_inside(stream: IO[bytes], path: Path, max_document: int = MAX_DOCUMENT_BYTES) -> Iterator[JsonRow]:
-    """The elements of the list at a path, numbered from 1; NaN is null, as elsewhere.
+    """The elements of the list at a path, numbered from 1.
 
     A document without a list there, or one that cannot be read, is one row with a problem.
     """
@@ -32,17 +32,17 @@ def rows_inside(stream: IO[bytes], path: Path, max_document: int = MAX_DOCUMENT_
         detail = f"byte {error.start} is 0x{data[error.start]:02x}"
         yield JsonRow(1, None, raw, Unreadable("not UTF-8", detail))
         return
-    whole = parse_json(1, text, nulls=True)
-    if whole.problem is not None:
+    whole = parse_json(1, text)
+    value = whole.value if whole.problem is None else as_it_stands(text)
+    if value is None and whole.problem is not None:
         yield whole
         return
-    scope = row_scope(whole.value)
+    scope = row_scope(value)
     found = path.find(scope)
     if not isinstance(found, list):
         yield JsonRow(1, None, whole.raw, _no_list(path, found, scope))
         return
-    for number, value in enumerate(found, start=1):
-        yield JsonRow(number, value, json.dumps(value, ensure_ascii=False)[:RAW_LIMIT])
+    yield from rows_of(found)
 
 
 def _no_list(path: Path, found: Any, scope: Any) -> Unreadable:

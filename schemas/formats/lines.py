@@ -1,28 +1,29 @@
 """Rows of JSON Lines and JSON files, one by one, from files that nobody has checked.
 
-Lines end at ``\\n`` alone (a raw U+2028 inside a string is text); a byte order mark is skipped; whatever cannot be read
-is a row with a `problem` instead of an exception. Memory holds one row, or for a file that is one JSON object, the file.
+Lines end at ``\\n`` (a raw U+2028 inside a string is text), or at a lone ``\\r`` where whole rows stand between; a byte order mark is
+skipped, UTF-16 understood by its mark; whatever cannot be read is a row with a `problem` instead of an exception. Memory holds one row, or for a file that is one JSON object, the file.
 """
 
-import codecs
 import gzip
 import io
 import json
-import math
-import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import IO, Any
 
+from prefcurate.schemas.formats.json_lists import list_rows
+from prefcurate.schemas.formats.json_values import RAW_LIMIT as RAW_LIMIT
+from prefcurate.schemas.formats.json_values import JsonRow as JsonRow
+from prefcurate.schemas.formats.json_values import as_it_stands, is_cut_off, is_whole, rows_of
+from prefcurate.schemas.formats.json_values import parse_json as parse_json
+from prefcurate.schemas.formats.looks import in_utf8, wrong_format
 from prefcurate.schemas.records import Unreadable
 
 MAX_ROW_BYTES = 64 * 2**20
 """A row longer than this is unreadable: it is a broken file, or a danger to memory."""
 MAX_DOCUMENT_BYTES = 1024 * 2**20
 """A file that is one JSON object is read as a whole up to this size."""
-RAW_LIMIT = 100_000
-"""Characters of a row's raw text that are kept for quarantine."""
 LIST_KEYS = ("data", "rows", "examples", "items", "instances", "records")
 """Keys of a JSON object under which its rows are looked for; a list of objects that stands alone is taken too."""
 
@@ -37,23 +38,6 @@ class Line:
     number: int
     text: str
     problem: Unreadable | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class JsonRow:
-    """A parsed row, or why it cannot be read. `line` is the line in JSON Lines, the element's number (from 1) in a list."""
-
-    line: int
-    value: Any
-    raw: str
-    problem: Unreadable | None = None
-    beside: Mapping[str, Any] | None = None
-    """What was joined into an object, under keys of its own; no part of what the row itself says."""
-
-    @property
-    def whole(self) -> Any:
-        """The value with what stands beside it."""
-        return self.value if self.beside is None else {**self.value, **self.beside}
 
 
 class Guarded(io.RawIOBase):
@@ -146,7 +130,12 @@ def json_rows(
     Lines, as is anything that is no JSON document as a whole.
     """
     guard = Guarded(stream)
-    whole = io.BufferedReader(guard, _CHUNK)
+    given = io.BufferedReader(guard, _CHUNK)
+    problem = wrong_format(given.peek(_CHUNK))
+    if problem is not None:
+        yield JsonRow(1, None, _kept(given.peek(_CHUNK)[:1000]), problem)
+        return
+    whole = in_utf8(given)
     if _starts_list(whole.peek(_CHUNK)):
         yield from _list_rows(guard, whole, max_bytes)
         return
@@ -154,7 +143,7 @@ def json_rows(
     first = next(lines, None)
     if first is None:
         return
-    if first.problem is None and first.text.lstrip().startswith("{") and parse_json(1, first.text).problem is not None:
+    if first.problem is None and first.text.lstrip().startswith("{") and _is_beginning(first.text):
         yield from _document_rows(first, lines, max_document)
     else:
         yield from _line_rows(first, lines)
@@ -166,35 +155,49 @@ def _starts_list(head: bytes) -> bool:
     if not head.startswith(b"["):
         return False
     line, _, rest = head.partition(b"\n")
-    return not rest.strip() or parse_json(1, line.decode("utf-8", errors="replace")).problem is not None
+    return not rest.strip() or not is_whole(line.decode("utf-8", errors="replace"))
 
 
-def parse_json(line: int, text: str, *, nulls: bool = False) -> JsonRow:
-    """One JSON value from text; infinities, lone surrogates, what is no JSON, and NaN unless `nulls` says that it is null, are problems."""
+def _is_beginning(text: str) -> bool:
+    """Whether a first line is no JSON because it ends too early: inside of a string no document breaks its lines."""
     try:
-        value = (_WITH_NULLS if nulls else _STRICT).decode(text)
-    except (ValueError, RecursionError) as error:
-        return JsonRow(line, None, text[:RAW_LIMIT], _bad_json(error))
-    if "\\ud" in text or "\\uD" in text:  # only an escape can smuggle half a character through UTF-8
-        try:
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
-        except UnicodeEncodeError:
-            detail = "a lone surrogate, which is half of a character"
-            return JsonRow(line, None, text[:RAW_LIMIT], Unreadable("not Unicode", detail))
-    return JsonRow(line, value, text[:RAW_LIMIT])
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        return not error.msg.startswith("Unterminated string") and is_cut_off(text, error)
+    except (ValueError, RecursionError):
+        pass
+    return False
+
+
+def _list_rows(guard: Guarded, stream: io.BufferedReader, max_bytes: int) -> Iterator[JsonRow]:
+    for row in list_rows(stream, max_bytes):
+        # Nothing follows where a file breaks off.
+        lost = row.problem is not None and guard.problem is not None and row.problem.detail.endswith("could be read")
+        yield replace(row, problem=guard.problem) if lost else row
 
 
 def _line_rows(first: Line, lines: Iterator[Line]) -> Iterator[JsonRow]:
     """JSON Lines. An object that is alone in its file may hold the rows in a list."""
-    row = _of_line(first)
     second = next(lines, None)
-    if second is None:
-        yield from _rows_of_object(row)
+    if second is None and "\r" not in first.text:
+        yield from _rows_of_object(_of_line(first), first.text)
         return
-    yield row
-    yield _of_line(second)
+    yield from _of_lines(first)
+    if second is not None:
+        yield from _of_lines(second)
     for line in lines:
-        yield _of_line(line)
+        yield from _of_lines(line)
+
+
+def _of_lines(line: Line) -> Iterator[JsonRow]:
+    """A line's row, or several where lone carriage returns end them."""
+    row = _of_line(line)
+    if row.problem is not None and line.problem is None and "\r" in line.text:
+        pieces = [parse_json(line.number, piece) for piece in line.text.split("\r") if piece.strip()]
+        if len(pieces) > 1 and any(map(_is_object, pieces)):
+            yield from pieces
+            return
+    yield row
 
 
 def _of_line(line: Line) -> JsonRow:
@@ -209,16 +212,25 @@ def _document_rows(first: Line, lines: Iterator[Line], max_document: int) -> Ite
     for line in lines:
         kept.append(line)
         size += len(line.text)
+        if size > max_document and any(map(_is_object, map(_of_line, kept[1:100]))):
+            # Lines, of which the first is cut off.
+            for known in kept:
+                yield from _of_lines(known)
+            for more in lines:
+                yield from _of_lines(more)
+            return
         if size > max_document:
             problem = Unreadable("file too large", "the file is one JSON object; write it as JSON Lines")
             yield JsonRow(1, None, first.text[:RAW_LIMIT], problem)
             return
     broken = next((line for line in kept if line.problem is not None), None)
-    row = parse_json(first.number, "\n".join(line.text for line in kept))
-    if broken is None and row.problem is None:
-        yield from _rows_of_object(row)
+    text = "\n".join(line.text for line in kept)
+    row = parse_json(first.number, text)
+    if broken is None and (row.problem is None or as_it_stands(text) is not None):
+        yield from _rows_of_object(row, text)
     elif any(_is_object(parse_json(line.number, line.text)) for line in kept[1:]):
-        yield from (_of_line(line) for line in kept)
+        for line in kept:
+            yield from _of_lines(line)
     else:
         yield row if broken is None else _of_line(broken)
 
@@ -227,13 +239,12 @@ def _is_object(row: JsonRow) -> bool:
     return isinstance(row.value, dict)
 
 
-def _rows_of_object(row: JsonRow) -> Iterator[JsonRow]:
-    rows = _list_inside(row.value)
-    if row.problem is not None or rows is None:
+def _rows_of_object(row: JsonRow, text: str) -> Iterator[JsonRow]:
+    rows = _list_inside(row.value if row.problem is None else as_it_stands(text))
+    if rows is None:
         yield row
-        return
-    for number, value in enumerate(rows, start=1):
-        yield JsonRow(number, value, json.dumps(value, ensure_ascii=False)[:RAW_LIMIT])
+    else:
+        yield from rows_of(rows)
 
 
 def _list_inside(value: Any) -> list[Any] | None:
@@ -248,100 +259,3 @@ def _list_inside(value: Any) -> list[Any] | None:
 
 def _is_rows(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
-
-
-def _list_rows(guard: Guarded, stream: IO[bytes], max_bytes: int) -> Iterator[JsonRow]:
-    """Elements of a JSON list as they come, without holding the list; after a broken element nothing can be trusted."""
-    decoder = codecs.getincrementaldecoder("utf-8-sig")()
-    text, number, ended = "", 0, False
-    problem: Unreadable | None = None
-    # Reads at least as much as waits, so that a long element is not tried again at each MiB.
-    while not ended and len(text) <= max_bytes and (data := stream.read(max(_CHUNK, len(text)))):
-        try:
-            piece = decoder.decode(data)
-        except UnicodeDecodeError as error:
-            problem = _not_utf8(error.object, error)
-            break
-        elements, text, ended = _take_elements(text + piece if number or text else piece.lstrip()[1:])
-        for raw in elements:
-            number += 1
-            yield parse_json(number, raw)
-    if ended:
-        yield from _after_list(number, text.strip() or _kept(stream.read(RAW_LIMIT)))
-    else:
-        problem = problem or guard.problem or _why_broken(text, max_bytes)
-        yield JsonRow(number + 1, None, text[:RAW_LIMIT], problem)
-
-
-def _take_elements(text: str) -> tuple[list[str], str, bool]:
-    """The complete elements at the start of `text`, what is left, and whether the list ended."""
-    elements: list[str] = []
-    position = 0
-    while True:
-        start = _skip(text, position, ",")
-        if text[start : start + 1] == "]":
-            return elements, text[start + 1 :], True
-        try:
-            _, end = _LENIENT.raw_decode(text, start)
-        except (ValueError, RecursionError):
-            return elements, text[position:], False
-        following = _skip(text, end)
-        if text[following : following + 1] not in (",", "]"):
-            return elements, text[position:], False
-        elements.append(text[start:end])
-        position = following
-
-
-_SPACE = re.compile(r"[ \t\r\n]*")
-
-
-def _skip(text: str, position: int, mark: str = "") -> int:
-    """The next position behind white space, and behind one `mark` where it stands there."""
-    position = _SPACE.match(text, position).end()  # type: ignore[union-attr]
-    if mark and text.startswith(mark, position):
-        return _skip(text, position + len(mark))
-    return position
-
-
-def _after_list(number: int, rest: str) -> Iterator[JsonRow]:
-    if rest:
-        yield JsonRow(number + 1, None, rest[:RAW_LIMIT], Unreadable("bad JSON", "text after the end of the list"))
-
-
-def _why_broken(text: str, max_bytes: int) -> Unreadable:
-    if len(text) > max_bytes:
-        return Unreadable("row too large", f"more than {max_bytes:,} characters in one element")
-    try:
-        _LENIENT.raw_decode(text, _skip(text, 0, ","))
-    except (ValueError, RecursionError) as error:
-        return _bad_json(error)
-    return Unreadable("bad JSON", "the list does not end, or a comma is missing")
-
-
-def _bad_json(error: Exception) -> Unreadable:
-    if isinstance(error, RecursionError):
-        return Unreadable("bad JSON", "nested too deeply")
-    if isinstance(error, json.JSONDecodeError):
-        return Unreadable("bad JSON", f"{error.msg} at character {error.pos + 1}")
-    return Unreadable("bad JSON", str(error))
-
-
-def _no_constant(name: str) -> Any:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(digits: str) -> float:
-    value = float(digits)
-    if not math.isfinite(value):
-        raise ValueError(f"{digits[:40]} is too large a number")
-    return value
-
-
-def _null(name: str) -> None:
-    return None
-
-
-_WITH_NULLS = json.JSONDecoder(parse_constant=_null, parse_float=_finite)
-_STRICT = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
-_LENIENT = json.JSONDecoder(parse_int=len)
-"""Finds where an element ends, whatever numbers it holds."""

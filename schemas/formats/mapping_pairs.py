@@ -15,7 +15,7 @@ from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_sets import SetAsker
 from prefcurate.schemas.formats.mapping_values import is_nothing
-from prefcurate.schemas.formats.rows import RowError, raw_of
+from prefcurate.schemas.formats.rows import TOO_DEEP, RowError, raw_of
 from prefcurate.schemas.formats.sets import RowSet, SetResponse, chosen_pairs, compared, with_ratings
 from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, InputRow, Pairs, Unreadable
 
@@ -51,6 +51,8 @@ class PairBuilder:
         except RowError as error:
             raw = row.raw or raw_of(row.value)
             return InputRow(row.line, row.value, Unreadable(error.reason, error.detail), row_id, raw, row.beside)
+        except RecursionError:
+            return InputRow(row.line, ["unreadable", row.raw], TOO_DEEP, row_id, row.raw)
 
     def looked_up(self, value: Any) -> Iterator[tuple[str, Path, Scope]]:
         """Every path that is looked up in a row: what for, and where it starts. For `check`."""

@@ -11,6 +11,7 @@ from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
 from prefcurate.schemas.records import Auxiliary, InputRow, Message, Pairs, ParseStatus, Unreadable, Verdict
 
 Outcome = Pairs | Auxiliary | Unreadable
+TOO_DEEP = Unreadable("bad JSON", "nested too deeply")
 
 
 class RowError(Exception):
@@ -52,6 +53,8 @@ def input_row(
         outcome: Outcome = build(row.value)
     except RowError as error:
         outcome = Unreadable(error.reason, error.detail)
+    except RecursionError:
+        outcome = TOO_DEEP
     return InputRow(row.line, identity, outcome, row_id=given if isinstance(given, str) else None, raw=row.raw)
 
 

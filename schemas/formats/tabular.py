@@ -8,6 +8,7 @@ import base64
 import codecs
 import datetime
 import gzip
+import math
 import shutil
 import tempfile
 import zipfile
@@ -48,6 +49,8 @@ SUFFIXES: dict[str, FileType] = {
     ".feather": "arrow",
 }
 _BATCH = 256
+# No UTF-8, a time that no calendar holds, a structure with one name twice.
+_UNHELD = (ValueError, OverflowError, TypeError, RecursionError, ImportError, pa.ArrowException)
 _SPOOLED = 1 << 24
 
 
@@ -173,7 +176,7 @@ class TabularReader(Reader):
         kind = self.type_of(file)
         with open_file(file) as stream:
             if self.rows_at is not None:
-                yield from rows_inside(stream, parse_path(self.rows_at))
+                yield from map(_with_nulls, rows_inside(stream, parse_path(self.rows_at)))
             elif kind in ("jsonl", "json"):
                 yield from map(_with_nulls, json_rows(stream))
             elif kind in ("csv", "tsv"):
@@ -281,9 +284,30 @@ def _sliced(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
 def _numbered(batches: Iterator[pa.RecordBatch]) -> Iterator[JsonRow]:
     number = 0
     for batch in batches:
-        for row in batch.to_pylist():
+        if number == 0 and (twice := _twice(batch.schema.names)):
+            yield JsonRow(1, None, "", Unreadable("bad header", f"the column {twice!r} stands twice; rename one"))
+            return
+        for row in _values(batch):
             number += 1
-            yield JsonRow(number, plain(row), "")
+            yield JsonRow(number, None, "", row) if isinstance(row, Unreadable) else JsonRow(number, row, "")
+
+
+def _values(batch: pa.RecordBatch) -> Iterator[Any]:
+    """The rows of a batch as JSON holds them; those that Python cannot hold are `Unreadable`, each alone."""
+    try:
+        rows = [plain(row) for row in batch.to_pylist()]
+    except _UNHELD as error:
+        if batch.num_rows == 1:
+            yield Unreadable("bad value", f"{type(error).__name__}: {str(error)[:200]}")
+            return
+        for at in range(batch.num_rows):
+            yield from _values(batch.slice(at, 1))
+    else:
+        yield from rows
+
+
+def _twice(names: Sequence[str]) -> str | None:
+    return next((name for name in names if list(names).count(name) > 1), None)
 
 
 @contextmanager
@@ -304,11 +328,15 @@ def plain(value: Any) -> Any:
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
-    if isinstance(value, float) and value != value:
-        return None
+    if isinstance(value, float) and not math.isfinite(value):
+        if value != value:
+            return None
+        raise ValueError(f"the number {value}")
     if value is None or isinstance(value, str | bool | int | float):
         return value
     if isinstance(value, Decimal):
+        if not value.is_finite():
+            return plain(float(value))
         return int(value) if value == value.to_integral_value() else float(value)
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()

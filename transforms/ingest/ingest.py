@@ -10,7 +10,7 @@ from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.build import build_shard
 from prefcurate.transforms.ingest.options import SourceOptions
-from prefcurate.transforms.ingest.sources import Intake, identify, plan_source
+from prefcurate.transforms.ingest.sources import Intake, identify, plan_source, verify_unchanged
 from prefcurate.transforms.ingest.staging import Slice, Staged, stage_intake
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
@@ -82,6 +82,7 @@ def _stage(intake: Intake, context: StageContext, snapshot: Snapshot, lost: Loss
         return known
     root = context.store.root
     staged = stage_intake(intake, root, context.store.shards, snapshot.run_id, tombstones(root))
+    verify_unchanged(intake)
     count(context.stage, "rows_in", staged.rows)
     if intake.source.reader.has_files:
         count(context.stage, "bytes_in", intake.bytes)

@@ -158,6 +158,32 @@ def _speaking() -> Iterator[None]:
         raise EOFError(str(error)) from error
 
 
+class Beginning(io.RawIOBase):
+    """The first bytes of a stream that can jump, as if it ended there."""
+
+    def __init__(self, stream: IO[bytes], size: int) -> None:
+        self._stream, self._size = stream, size
+
+    def readable(self) -> bool:
+        """For `io.BufferedReader`."""
+        return True
+
+    def seekable(self) -> bool:
+        """As the stream."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Where the end is that of the beginning."""
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._stream.tell(), io.SEEK_END: self._size}[whence]
+        return self._stream.seek(max(0, start + offset))
+
+    def readinto(self, buffer: Any) -> int:
+        """Nothing behind it."""
+        data = self._stream.read(max(0, min(len(buffer), self._size - self._stream.tell())))
+        buffer[: len(data)] = data
+        return len(data)
+
+
 class _Counted(io.RawIOBase):
     """A stream that counts what was read from it."""
 

@@ -2,25 +2,50 @@
 
 import fnmatch
 import hashlib
+import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, cast
 
 from prefcurate.schemas.canonical import stable_hash
-from prefcurate.schemas.errors import WrongSetting
-from prefcurate.schemas.formats.base import COMPRESSIONS, ReadUnit, SourceFile, plain_name
+from prefcurate.schemas.errors import SpokenError, WrongSetting
+from prefcurate.schemas.formats.base import COMPRESSIONS, Opener, ReadUnit, SourceFile, plain_name
 from prefcurate.transforms.ingest.options import SourceOptions
-from prefcurate.transforms.ingest.packed import RefusedMember, decompressed, is_archive, members, opened_member
+from prefcurate.transforms.ingest.packed import (
+    Beginning,
+    RefusedMember,
+    decompressed,
+    is_archive,
+    members,
+    opened_member,
+)
 from prefcurate.transforms.store.files import filesystem, opened
 from prefcurate.transforms.store.remote import reaching
+
+_PIECE = 1 << 18
 
 
 class SourceError(WrongSetting):
     """A source cannot be read at all: the message names it, its path and the remedy."""
+
+
+class SourceChanged(SpokenError):
+    """A file was rewritten while it was read, so that nobody knows what was read."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was hashed of a file: its first bytes, up to a size; and what a listing said of it then."""
+
+    file: SourceFile
+    digest: str
+    size: int
+    stamp: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -32,8 +57,13 @@ class Intake:
     limit: int | None
     intake_id: str = ""
     sha256: str = ""
-    bytes: int = 0
-    """Of its file and of those joined into it, as they were hashed."""
+    seen: tuple["Seen", ...] = ()
+    """Its file and those joined into it, as they were hashed."""
+
+    @property
+    def bytes(self) -> int:
+        """Of all its files."""
+        return sum(seen.size for seen in self.seen)
 
 
 def plan_source(source: SourceOptions, limit: int | None = None) -> list[Intake]:
@@ -224,12 +254,17 @@ def _seen_of(source: SourceOptions) -> Iterator[tuple[str, ...]]:
 
 
 def _seen(found: _Found) -> tuple[str, ...]:
-    with reaching(found.uri):
-        fs, path = filesystem(found.uri)
+    inside = f"/{found.members}" if found.members else ""
+    return (found.uri + inside, *_stamp(found.uri))
+
+
+def _stamp(uri: str) -> tuple[str, ...]:
+    """Size and time or version of what lies at an address, as a listing tells them."""
+    with reaching(uri):
+        fs, path = filesystem(uri)
         about = fs.info(path)
     changed = next((about[key] for key in ("mtime", "ETag", "LastModified", "updated") if key in about), "")
-    inside = f"/{found.members}" if found.members else ""
-    return found.uri + inside, str(about.get("size")), str(changed)
+    return str(about.get("size")), str(changed)
 
 
 def identify(intake: Intake) -> Intake:
@@ -237,29 +272,57 @@ def identify(intake: Intake) -> Intake:
 
     Where the source lies is no part of it: the same files in another place, or on another machine, are the same intakes.
     """
-    files = (intake.unit.file, *intake.unit.joined)
-    hashed = [_digest(intake, file) for file in files]
-    digests = [digest for digest, _ in hashed]
-    told = [[file.name, intake.source.reader.told_by_address(file)] for file in files]
+    seen = tuple(_see(intake, file) for file in (intake.unit.file, *intake.unit.joined))
+    digests = [one.digest for one in seen]
+    told = [[one.file.name, intake.source.reader.told_by_address(one.file)] for one in seen]
     identity = stable_hash("intake", intake.source.fingerprint(), intake.limit, told, digests)
-    return replace(intake, intake_id=identity, sha256=digests[0], bytes=sum(size for _, size in hashed))
+    return replace(intake, intake_id=identity, sha256=digests[0], seen=seen)
 
 
-def _digest(intake: Intake, file: SourceFile) -> tuple[str, int]:
-    """The hash of a file's bytes as they lie there, and their number. What is not read is known by its name."""
+def _see(intake: Intake, file: SourceFile) -> Seen:
+    """The hash of a file's bytes as they lie there. What is not read is known by its name."""
     known = intake.source.reader.digest(file)
     if known is not None:
-        return known, 0
-    digest, size = hashlib.sha256(), 0
+        return Seen(file, known, 0, ())
+    stamp = _stamp(file.uri)
     try:
         with _raw(file) as stream:
-            while data := stream.read(1 << 18):
-                digest.update(data)
-                size += len(data)
+            return Seen(file, *_hashed(stream), stamp)
     except (EOFError, RefusedMember) as error:
         # Of a member that cannot be read, which its row in quarantine says.
-        digest.update(repr(error).encode())
+        return Seen(file, hashlib.sha256(repr(error).encode()).hexdigest(), 0, stamp)
+
+
+def _hashed(stream: IO[bytes], most: int | None = None) -> tuple[str, int]:
+    digest, size = hashlib.sha256(), 0
+    while data := stream.read(_PIECE if most is None else min(_PIECE, most - size)):
+        digest.update(data)
+        size += len(data)
     return digest.hexdigest(), size
+
+
+def verify_unchanged(intake: Intake) -> None:
+    """What was read of an intake is what was hashed; a file that has only grown has its first bytes still.
+
+    Raises:
+        SourceChanged: it is not.
+    """
+    for seen in intake.seen:
+        if not seen.stamp or _stamp(seen.file.uri) == seen.stamp:
+            continue
+        with suppress(EOFError, RefusedMember), _raw(seen.file) as stream:
+            if _hashed(stream, seen.size) == (seen.digest, seen.size):
+                continue
+        raise SourceChanged(
+            f"source {intake.source.name!r}: {seen.file.name} was changed while it was read, and nothing of it was kept; run again "
+            "when nobody writes it any more"
+        )
+
+
+def opener(intake: Intake) -> Opener:
+    """Opens the intake's files as they were hashed: of one that grows meanwhile, what is new waits for the next run."""
+    sizes = {seen.file: seen.size for seen in intake.seen if seen.stamp and not seen.file.member}
+    return partial(open_source_file, sizes=sizes)
 
 
 @contextmanager
@@ -273,11 +336,17 @@ def _raw(file: SourceFile) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def open_source_file(file: SourceFile) -> Iterator[IO[bytes]]:
-    """A source file for reading bytes, decompressed when its name ends so.
+def open_source_file(file: SourceFile, sizes: Mapping[SourceFile, int] | None = None) -> Iterator[IO[bytes]]:
+    """A source file for reading bytes, decompressed when its name ends so; only its first bytes where `sizes` has the file.
 
     Raises:
         RefusedMember: a member of an archive that is not read.
     """
-    with _raw(file) as raw, decompressed(raw, file.address) as stream:
-        yield stream
+    with _raw(file) as raw:
+        first = (sizes or {}).get(file)
+        is_longer = first is not None and raw.seek(0, io.SEEK_END) > first
+        if first is not None:
+            raw.seek(0)
+        begun = cast(IO[bytes], io.BufferedReader(Beginning(raw, first))) if first is not None and is_longer else raw
+        with decompressed(begun, file.address) as stream:
+            yield stream

@@ -15,11 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import shard_of
+from prefcurate.schemas.formats.rows import TOO_DEEP
 from prefcurate.schemas.records import Auxiliary, InputRow, Pairs, Unreadable
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.orient import STAGED, orient, orient_materials, row_hash, slim
 from prefcurate.transforms.ingest.packed import RefusedMember
-from prefcurate.transforms.ingest.sources import Intake, open_source_file
+from prefcurate.transforms.ingest.sources import Intake, opener
 from prefcurate.transforms.store.files import join, replacing
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.tombstones import FORGOTTEN, Tombstones
@@ -138,7 +139,11 @@ def stage_intake(
 def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
     source, about = intake.source.name, _about(intake, fingerprint)
     for number, given in enumerate(_rows(intake)):
-        hashed = row_hash(given.identity)
+        try:
+            hashed = row_hash(given.identity)
+        except RecursionError:
+            given = InputRow(given.line, ["nested too deeply", given.raw], TOO_DEEP, raw=given.raw)
+            hashed = row_hash(given.identity)
         try:
             stored = tuple(_stored(given.outcome, source))
         except (ValueError, TypeError, OverflowError, RecursionError) as error:
@@ -235,7 +240,7 @@ def _rows(intake: Intake) -> Iterator[InputRow]:
     # A file that breaks in the middle gives the rows before the break, and one unreadable row that says so.
     line = 0
     try:
-        for row in islice(intake.source.reader.read(intake.unit, open_source_file), intake.limit):
+        for row in islice(intake.source.reader.read(intake.unit, opener(intake)), intake.limit):
             line = row.line
             yield row
     except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:

@@ -24,7 +24,7 @@ def test_no_record():
 
 def test_a_broken_quote_is_one_problem_and_the_rest_is_read():
     bad, good = records(b'"a" b,1\nc,2\n')
-    assert (bad.line, bad.cells, bad.problem.reason) == (1, [], "bad CSV")
+    assert (bad.line, bad.cells, bad.problem.reason) == (1, ['"a" b,1'], "bad CSV")
     assert bad.problem.detail == "',' expected after '\"'; the row begins on line 1 and was read to line 1"
     assert good == Cells(2, ["c", "2"])
 

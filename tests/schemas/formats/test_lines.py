@@ -49,7 +49,7 @@ def values(data: bytes):
         (b'[{"a":1},{"b"', [{"a": 1}, "bad JSON"]),
         (b'[{"a":1}{"b":2}]', ["bad JSON"]),
         (b'[{"a":1}] {"b":2}', [{"a": 1}, "bad JSON"]),
-        (b'[{"a":1},\xff]', ["not UTF-8"]),
+        (b'[{"a":1},\xff]', [{"a": 1}, "not UTF-8"]),
     ],
 )
 def test_what_a_file_holds(data, expected):

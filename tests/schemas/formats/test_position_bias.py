@@ -139,9 +139,9 @@ def test_a_record_that_cannot_be_used_leaves_the_others(bad, reason):
     rows[1].raw.encode()
 
 
-def test_a_quote_that_never_ends_takes_what_it_swallows_and_no_more():
+def test_a_quote_that_never_ends_takes_its_own_line_and_no_more():
     data = tsv(HEADER, record()) + b'"never ends\n' + tsv(record(), record("[[B]]"))
-    assert outcomes(read_bytes(PositionBiasReader(), NAME, data)) == {"Pairs": 2, "bad CSV": 1}
+    assert outcomes(read_bytes(PositionBiasReader(), NAME, data)) == {"Pairs": 3, "bad CSV": 1}
     (last,) = read_bytes(PositionBiasReader(), NAME, tsv(HEADER) + tsv(record())[:-8])
     assert last.outcome.reason == "bad CSV" and "end of data" in last.outcome.detail
 
