@@ -34,6 +34,11 @@ ROWS = 2000
 """Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""
 FILES = 40
 """Files of a source that are opened at most, spread over all of them."""
+_SILENT = {
+    "unparsed": "labels that could not be understood",
+    "refused": "labels without a verdict, refused, skipped or discarded",
+    "empty": "labels without a verdict, no answer given",
+}
 SHOWN = 8
 """Annotators, reasons and names that are listed."""
 
@@ -261,8 +266,9 @@ def _label_lines(seen: Understanding) -> Iterator[str]:
     if not seen.annotators:
         return
     yield f"labels: {_histogram(seen.given)}; as stored: {_histogram(seen.stored)}"
-    if seen.unparsed:
-        yield f"labels that could not be understood: {seen.unparsed:,}"
+    for why, words in _SILENT.items():
+        if seen.silent[why]:
+            yield f"{words}: {seen.silent[why]:,}"
     known = seen.shown.total()
     if known:
         share = seen.shown["first_shown"] / known

@@ -52,13 +52,13 @@ class ArgillaReader(ToolReader):
         """What a record says, whichever version and shape it is of."""
         nested = isinstance(row.get("fields"), Mapping)
         fields = {**row["fields"], "metadata": row.get("metadata")} if nested else row
-        answers = self._nested(row) if nested else self._flat(row)
+        answers = list(self._nested(row) if nested else self._flat(row))
         ids = (row.get(key) for key in ("id", "external_id", "_server_id"))
         row_id = next((str(one) for one in ids if isinstance(one, str | int) and one != ""), None)
         questions = {*self.question, *self.ratings, self.rationale}
-        return Record(
-            _without_answers(fields, row, nested), tuple(a for a in answers if a.question in questions), row_id
-        )
+        asked = {answer.question for answer in answers} if nested else _columns(row)
+        mine = tuple(answer for answer in answers if answer.question in questions)
+        return Record(_without_answers(fields, row, nested), mine, row_id, frozenset(asked))
 
     def _nested(self, row: Mapping[str, Any]) -> Iterator[Answer]:
         responses, suggestions = row.get("responses") or {}, row.get("suggestions") or {}
@@ -112,8 +112,7 @@ def _without_answers(fields: Mapping[str, Any], row: Mapping[str, Any], nested: 
     """What paths start at: the fields, without the columns of answers, which change with each export."""
     if nested:
         return dict(fields)
-    questions = {key.removesuffix(".responses") for key in row if key.endswith(".responses")}
-    questions |= {key.removesuffix("-suggestion") for key in row if key.endswith("-suggestion")}
+    questions = _columns(row)
     ends: tuple[str, ...] = (
         "",
         ".responses",
@@ -125,6 +124,12 @@ def _without_answers(fields: Mapping[str, Any], row: Mapping[str, Any], nested: 
     ends += (".suggestion.score", "-suggestion", "-suggestion-metadata")
     answers = {question + end for question in questions for end in ends}
     return {key: value for key, value in row.items() if key not in answers}
+
+
+def _columns(row: Mapping[str, Any]) -> set[str]:
+    """The questions that the columns of a flat record are about."""
+    ends = (".responses", "-suggestion")
+    return {key.removesuffix(end) for key in row for end in ends if key.endswith(end)}
 
 
 def _response(question: str, given: Any) -> Answer:

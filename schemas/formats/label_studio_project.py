@@ -40,7 +40,8 @@ class LabelStudioProjectReader(ToolReader):
         # The place in the row is part of an opinion's id: later annotations must come later, and predictions after all of them.
         answers = [answer for one in sorted(given, key=_id) for answer in self._annotated(one)]
         answers += [answer for one in sorted(predicted, key=_id) for answer in self._predicted(one)]
-        return Record(data, tuple(answers), _task_id(row))
+        asked = frozenset(answer.question for answer in answers if answer.value is not None)
+        return Record(data, tuple(answers), _task_id(row), asked)
 
     def _minimal(self, row: Mapping[str, Any]) -> Record:
         who = _who(row.get("annotator"))

@@ -38,7 +38,8 @@ class LabelboxReader(ToolReader):
         labels = sorted(self._labels(row), key=_created)
         row_id = about.get("global_key") or about.get("id")
         answers = tuple(answer for label in labels for answer in self._answers(label))
-        return Record(fields, answers, row_id if isinstance(row_id, str) else None)
+        asked = frozenset(answer.question for answer in answers if answer.value != [])
+        return Record(fields, answers, row_id if isinstance(row_id, str) else None, asked)
 
     def _labels(self, row: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
         for number, given in object_of(row.get("projects") or {}, "'projects'").items():

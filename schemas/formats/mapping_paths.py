@@ -196,7 +196,7 @@ def near_key(name: str | int, value: Any, used: Iterable[str] = ()) -> str | Non
 _NUMBERED = re.compile(r"(?:[ _.-][^ _.-]|[ _.-]?\d+)$")
 
 
-def _is_misspelt(name: str, value: Any, used: Iterable[str]) -> bool:
+def is_misspelt(name: str, value: Any, used: Iterable[str]) -> bool:
     """Whether a key looks like a misspelt `name`; `vote_2` is no misspelling of `vote_1`, nor `vote_count` of `vote`."""
     near = near_key(name, value, used)
     if near is None:
@@ -232,6 +232,6 @@ def look_up(path: Path, scope: Scope, used: Iterable[str] = ()) -> Any:
             "wrong type", f"field {path.text!r}: the element is {_shape(start)}; write `.` for the element itself"
         )
     unknown = first is not None and isinstance(start, Mapping) and first not in start
-    if unknown and ((scope.columns and at_row) or _is_misspelt(str(first), start, used)):
+    if unknown and ((scope.columns and at_row) or is_misspelt(str(first), start, used)):
         raise RowError("field missing", missing_message(path, scope, used))
     return ABSENT

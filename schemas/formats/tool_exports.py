@@ -26,7 +26,7 @@ from prefcurate.schemas.formats.base import Opener, ReadUnit
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings
 from prefcurate.schemas.formats.mapping_pairs import PairBuilder
-from prefcurate.schemas.formats.mapping_paths import row_scope
+from prefcurate.schemas.formats.mapping_paths import is_misspelt, near_key, row_scope
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_rules import WORDS, Word
 from prefcurate.schemas.formats.mapping_values import Values, is_nothing
@@ -68,6 +68,8 @@ class Record:
     fields: Mapping[str, Any]
     answers: tuple[Answer, ...]
     row_id: str | None
+    asked: frozenset[str] = frozenset()
+    """All questions that somebody answered in the record, those that no setting names too."""
 
 
 class SideRating(Settings):
@@ -157,10 +159,20 @@ class ToolReader(TabularReader):
             # Dates and counters of the tool say nothing about the opinions.
             identity = {"fields": record.fields, "answers": [asdict(answer) for answer in record.answers]}
             row_id = record.row_id
+            self._check_names(record.asked)
             outcome: Pairs | Unreadable = Pairs(tuple(self._pairs(record, columns)))
         except RowError as error:
             outcome = Unreadable(error.reason, error.detail)
         return InputRow(row.line, identity, outcome, row_id, raw)
+
+    def _check_names(self, asked: frozenset[str]) -> None:
+        """Raises `RowError` where a question in the settings looks like a misspelt one of the record."""
+        mine = [*self.question, *self.ratings, *([self.rationale] if self.rationale else [])]
+        names = dict.fromkeys(sorted(asked))
+        for name in mine:
+            if name not in asked and is_misspelt(name, names, mine):
+                detail = f"nobody was asked {name!r}; did you mean {near_key(name, names, mine)!r}?"
+                raise RowError("field missing", detail)
 
     @cached_property
     def _builder(self) -> PairBuilder:

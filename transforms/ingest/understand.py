@@ -43,6 +43,10 @@ _VERDICTS = {
     Verdict.BOTH_GOOD: "found both good",
     Verdict.UNRATABLE: "could not rate them",
 }
+_SILENT = {
+    "refused": "gave no verdict (refused, skipped or discarded)",
+    "empty": "gave no verdict (no answer, or a draft)",
+}
 _PREFERENCES = (Verdict.FIRST, Verdict.SECOND)
 
 
@@ -88,7 +92,8 @@ class Understanding:
     """Of the auxiliary rows: those that say something about a prompt alone."""
     pairs: int = 0
     unlabelled: int = 0
-    unparsed: int = 0
+    silent: Counter[str] = field(default_factory=Counter)
+    """Labels without a verdict, by why: unparsed, refused, empty."""
     ratings: int = 0
     spans: int = 0
     given: Counter[str] = field(default_factory=Counter)
@@ -172,7 +177,7 @@ class Understanding:
     def _note_label(self, label: GivenLabel, annotation: dict[str, Any], comparison: str) -> None:
         self.annotators[label.annotator, label.kind] += 1
         if label.verdict is None:
-            self.unparsed += 1
+            self.silent[label.parse_status] += 1
             return
         self.given[str(label.verdict)] += 1
         self.stored[annotation["label"]] += 1
@@ -210,7 +215,8 @@ def opinion(label: GivenLabel, stored: str | None, pair: GivenPair) -> str:
     about = "" if label.attribute == "overall" else f" on {shortened(label.attribute, 40)}"
     who = f"{shortened(label.annotator, 40)} ({KIND_WORDS[label.kind]}){about}"
     if label.verdict is None:
-        return f"{who} said what could not be understood: {shortened(label.raw_output or '', 60)!r}"
+        said = shortened(label.raw_output or "", 60)
+        return f"{who} " + _SILENT.get(label.parse_status, f"said what could not be understood: {said!r}")
     words = f"{who} {_VERDICTS[label.verdict]}"
     if label.verdict in _PREFERENCES:
         better = pair.first if label.verdict is Verdict.FIRST else pair.second

@@ -211,3 +211,9 @@ def test_settings_that_say_nothing(settings, message):
 def test_what_was_answered_is_what_the_row_says():
     first, second = read(NESTED_2, NESTED_2 | {"vectors": {"v": [1.0]}, "_server_id": "other"})
     assert first.identity == second.identity
+
+
+@pytest.mark.parametrize("record", [NESTED_2, FLAT_2, NESTED_1, FLAT_1])
+def test_a_misspelt_question_is_told(record):
+    (row,) = read(record, question="preferences")
+    assert row.outcome.reason == "field missing" and "did you mean 'preference'" in row.outcome.detail

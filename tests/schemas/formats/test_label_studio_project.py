@@ -126,3 +126,10 @@ def test_a_later_export_with_more_annotations_keeps_the_earlier_ones_in_their_pl
 )
 def test_a_task_that_cannot_be_used_loses_no_other(bad, reason):
     assert outcomes(read(bad, task())) == {reason: 1, "Pairs": 1}
+
+
+def test_a_misspelt_control_is_told_and_one_that_nobody_used_is_not():
+    (row,) = read(task(annotation(1, result("prefer", "choices", {"choices": ["first"]}))), question="prefr")
+    assert row.outcome.reason == "field missing" and "did you mean 'prefer'" in row.outcome.detail
+    (row,) = read(task(annotation(1, result("other", "choices", {"choices": ["x"]}))))
+    assert told([row]) == [("7", "person", None, "empty")]

@@ -127,3 +127,8 @@ def test_texts_may_stand_in_metadata_and_attachments():
 )
 def test_a_row_that_cannot_be_used_loses_no_other(bad, reason):
     assert outcomes(read(bad, row())) == {reason: 1, "Pairs": 1}
+
+
+def test_a_misspelt_question_is_told():
+    (found,) = read(row(label("kim", radio("response_a"))), question="Beter")
+    assert found.outcome.reason == "field missing" and "did you mean 'Better'" in found.outcome.detail
