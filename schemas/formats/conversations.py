@@ -26,8 +26,7 @@ def conversations(prompt: Any, a: Any, b: Any) -> tuple[chat.Messages, chat.Mess
     if any(whole) and not all(whole):
         raise RowError("prompts differ", "one response is a whole conversation and the other is not")
     if not all(whole):
-        if not any((p.text or "").strip() or p.json or p.uri for message in asked for p in message.content):
-            raise RowError("no prompt", "the prompt is empty" if asked else "no field gives the prompt")
+        _check_asked(asked)
         if len(first) == len(second) == 1:
             return asked, first, second
         first, second = asked + first, asked + second
@@ -44,6 +43,22 @@ def first_turns(content: Any, turns: int) -> Any:
         number for number, message in enumerate(chat.messages_of(content, "conversation")) if message.role == "user"
     ]
     return content[: asks[turns]] if 0 < turns < len(asks) else content
+
+
+def prompt_of(value: Any) -> chat.Messages:
+    """A prompt alone: text, one message or a list of messages.
+
+    Raises:
+        RowError: it is empty, or of another kind.
+    """
+    asked = _messages(value, "user", "prompt")
+    _check_asked(asked)
+    return asked
+
+
+def _check_asked(asked: chat.Messages) -> None:
+    if not any((p.text or "").strip() or p.json or p.uri for message in asked for p in message.content):
+        raise RowError("no prompt", "the prompt is empty" if asked else "no field gives the prompt")
 
 
 def _are_turns(value: Any) -> bool:

@@ -11,7 +11,7 @@
 
 Labels are about the row's own response_a and response_b; ingest alone turns them into stored orientation. A row without
 a label (absent, null, blank) is a pair without one; a label that `values` does not know makes the row unreadable, and
-says so, rather than a tie.
+says so, rather than a tie. Fields that name a prompt and its `reference`, `checks` or `rubric`, and no response, are kept for that prompt.
 """
 
 from collections.abc import Iterator, Sequence

@@ -7,7 +7,7 @@ from typing import Any
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats import chat
-from prefcurate.schemas.formats.conversations import conversations, first_turns, text_of, with_context
+from prefcurate.schemas.formats.conversations import conversations, first_turns, prompt_of, text_of, with_context
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec
@@ -35,6 +35,8 @@ class PairBuilder:
 
     def input_row(self, row: JsonRow, columns: bool) -> InputRow:
         """One parsed row as an input row."""
+        if self.fields.is_about_prompts:
+            return self.outcome_row(row, columns, self._about_prompt)
         return self.outcome_row(row, columns, lambda scope: Pairs(self.pairs(scope)))
 
     def outcome_row(self, row: JsonRow, columns: bool, outcome: Callable[[Scope], Pairs | Auxiliary]) -> InputRow:
@@ -90,6 +92,14 @@ class PairBuilder:
         ends = chosen_pairs(found.responses, self.fields.pairs)
         pairs = [self.pair_of(found, found.responses[first], found.responses[second]) for first, second in ends]
         return tuple(with_ratings(pairs, ends, [response.scores for response in found.responses]))
+
+    def _about_prompt(self, row: Scope) -> Auxiliary:
+        assert self.fields.prompt is not None
+        prompt = prompt_of(self._look.required(self.fields.prompt, row, "prompt"))
+        materials = tuple(self._materials(row))
+        if not materials:
+            raise RowError("empty field", "the row has neither reference, checks nor rubric, and no response either")
+        return Auxiliary(self._in_context(row, prompt), materials)
 
     def missing_response(self, row: Scope) -> str:
         """What a row lacks whose set has too few responses; empty when its fields are there and hold nothing."""

@@ -10,6 +10,9 @@ from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.mapping_sets import ResponseSpec
 from prefcurate.schemas.formats.sets import WhichPairs
 
+_OF_A_PROMPT = frozenset({"prompt", "system", "documents", "tools", "reference", "checks", "rubric", "row_id"})
+"""The fields that say something without a response."""
+
 
 class Fields(About):
     """What the fields of a row are called. Those of `About` hold for every label that does not name its own."""
@@ -55,6 +58,8 @@ class Fields(About):
 
     @model_validator(mode="after")
     def _two_or_a_set(self) -> "Fields":
+        if self.is_about_prompts:
+            return self
         two = self.response_a is not None or self.response_b is not None
         if two == bool(self.responses):
             raise ValueError(
@@ -79,6 +84,13 @@ class Fields(About):
         if self.is_spread and self.prompt is None and self.group_by is None:
             raise ValueError("one response in each row: `prompt` (or `group_by`) must say which rows belong together")
         return self
+
+    @property
+    def is_about_prompts(self) -> bool:
+        """Whether rows say something of a prompt alone: they have a reference, checks or a rubric, and nothing of a response."""
+        materials = (self.reference, self.checks, self.rubric)
+        others = [name for name in type(self).model_fields if name not in _OF_A_PROMPT and getattr(self, name)]
+        return self.prompt is not None and any(materials) and not set(others) - {"pairs"}
 
     @property
     def is_spread(self) -> bool:

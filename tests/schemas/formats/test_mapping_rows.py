@@ -10,6 +10,7 @@ from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.mapping_paths import ABSENT, parse_path, row_scope
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.records import (
+    Auxiliary,
     GivenMaterial,
     Message,
     Order,
@@ -322,3 +323,27 @@ def test_every_row_has_one_outcome(rows):
     assert [row.line for row in given_rows] == list(range(1, len(rows) + 1))
     assert all(isinstance(row.outcome, Pairs | Unreadable) for row in given_rows)
     assert all(row.outcome.detail for row in given_rows if isinstance(row.outcome, Unreadable))
+
+
+def test_rows_about_prompts_alone_are_kept_for_them():
+    fields = {"prompt": "{context}{q}", "system": "s", "reference": "best", "rubric": "rubric", "row_id": "id"}
+    reader = MappingReader(fields=Fields.model_validate(fields))
+    rows = [
+        {"id": 7, "q": "Why?", "context": "", "s": "Be kind.", "best": "Because.", "rubric": {"Good?": 1}},
+        {"id": 8, "q": "Why?", "context": "", "s": "", "best": " ", "rubric": None},
+        {"id": 9, "q": "", "context": "", "s": "", "best": "So.", "rubric": None},
+    ]
+    told, nothing, unasked = (reader.input_row(JsonRow(n, row, "")) for n, row in enumerate(rows, start=1))
+    assert isinstance(told.outcome, Auxiliary) and told.row_id == "7"
+    assert [(m.role, m.content[0].text) for m in told.outcome.prompt] == [("system", "Be kind."), ("user", "Why?")]
+    assert [(m.kind, m.text) for m in told.outcome.materials] == [("reference", "Because."), ("rubric", '{"Good?": 1}')]
+    assert (nothing.outcome.reason, unasked.outcome.reason) in [
+        ("empty field", "no prompt"),
+        ("empty field", "field missing"),
+    ]
+
+
+@pytest.mark.parametrize("more", [{"label": "v"}, {"model_a": "m"}, {"response_a": "x"}, {"annotator": "w"}])
+def test_fields_of_a_comparison_need_two_responses(more):
+    with pytest.raises(ValidationError, match="response_a|response_b"):
+        Fields.model_validate({"prompt": "q", "reference": "best", **more})
