@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set every process compiles all libraries again: a run takes twice the CPU.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-engines engines test-faults check clean
+.PHONY: run test test-engines engines test-faults test-fuzz check clean
 
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
@@ -37,6 +37,11 @@ SEED ?= 7
 test-faults: $(VENV)/.ready-dev
 	$(BIN)/pytest -m kills tests/e2e
 	$(BIN)/python -m tests.faults --rounds $(ROUNDS) --runner $(RUNNER) --seed $(SEED)
+
+# A million rows in files of every kind with planted damage, through the real ingest, with exact accounts.
+ROWS ?= 1000000
+test-fuzz: $(VENV)/.ready-dev
+	$(BIN)/python -m tests.fuzz --rows $(ROWS) --seed $(SEED)
 
 check: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

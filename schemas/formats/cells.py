@@ -6,14 +6,15 @@ import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import IO, Literal
 
 from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, RAW_LIMIT, Guarded
 from prefcurate.schemas.formats.looks import wrong_format
 from prefcurate.schemas.records import Unreadable
 
-_TRIED = 200
-"""Lines of a wrong record that are looked at to see whether they are rows of their own."""
+_TRIED = 64
+"""Lines that are looked at to see where to go on behind a wrong record."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -76,7 +77,7 @@ def _parsed(text: IO[str], delimiter: str, quote: str) -> Iterator[Cells]:
             return
         except csv.Error as error:
             raw = lines.taken[0].rstrip("\r\n")[:RAW_LIMIT] if lines.taken else ""
-            if _swallowed(lines.taken[1:], delimiter, quote, width):
+            if _has_swallowed(lines, delimiter, quote, width):
                 # They are read again.
                 detail = f"the row begins on line {line} with a quotation mark that is not closed there"
                 lines.give_back()
@@ -109,27 +110,51 @@ class _Lines:
         self.taken.append(line)
         return line
 
+    def ahead(self, count: int) -> list[str]:
+        """The next lines, which are given again."""
+        while len(self._again) < count and (line := next(self._text, None)) is not None:
+            self._again.append(line)
+        return list(islice(self._again, count))
+
     def give_back(self) -> None:
         """All lines of the record but its first."""
         self._again.extendleft(reversed(self.taken[1:]))
         self.number -= len(self.taken) - 1
 
 
-def _swallowed(lines: list[str], delimiter: str, quote: str, width: int | None) -> bool:
-    """Whether a quotation mark that nothing closes has swallowed rows: most of what stands on the further lines is like the others."""
-    if not lines or width is None or width < 2:
+def _has_swallowed(lines: _Lines, delimiter: str, quote: str, width: int | None) -> bool:
+    """Whether a quotation mark that nothing closes has swallowed rows: read from the wrong record's second line on, what follows makes
+    more sense than behind it.
+    """
+    tail = lines.taken[1:]
+    if not tail or width is None or width < 2:
         return False
-    tried = lines[:_TRIED]
-    return 2 * sum(width in (_width(line, delimiter, quote), _width(line, delimiter, "")) for line in tried) > len(
-        tried
-    )
+    if len(tail) > _TRIED:
+        return _sense(tail[:_TRIED], delimiter, quote, width) > 0
+    if _looks_like_a_row(tail[-1], delimiter, width):
+        return True
+    ahead = lines.ahead(_TRIED)
+    return _sense([*tail, *ahead], delimiter, quote, width) > _sense(ahead, delimiter, quote, width)
 
 
-def _width(line: str, delimiter: str, quote: str) -> int:
+def _looks_like_a_row(line: str, delimiter: str, width: int) -> bool:
+    """Whether a line has as many cells as a row when quotation marks are ordinary text: its own may be the one that nothing closes."""
     try:
-        return len(next(_reader(iter([line]), delimiter, quote)))
+        return len(next(_reader(iter([line]), delimiter, ""))) == width
     except (csv.Error, StopIteration):
-        return 0
+        return False
+
+
+def _sense(lines: list[str], delimiter: str, quote: str, width: int) -> int:
+    """How many records are like the others, less those that are not."""
+    reader, sense = _reader(iter(lines), delimiter, quote), 0
+    while True:
+        try:
+            sense += 1 if len(next(reader)) == width else -1
+        except StopIteration:
+            return sense
+        except csv.Error:
+            sense -= 1
 
 
 def _reader(lines: Iterator[str], delimiter: str, quote: str) -> Iterator[list[str]]:

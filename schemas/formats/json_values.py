@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,10 @@ from prefcurate.schemas.records import Unreadable
 
 RAW_LIMIT = 100_000
 """Characters of a row's raw text that are kept for quarantine."""
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+_HALF_A_CHARACTER = Unreadable("not Unicode", "a lone surrogate, which is half of a character")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,7 @@ def parse_json(line: int, text: str, *, nulls: bool = False) -> JsonRow:
         try:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
         except UnicodeEncodeError:
-            detail = "a lone surrogate, which is half of a character"
-            return JsonRow(line, None, text[:RAW_LIMIT], Unreadable("not Unicode", detail))
+            return JsonRow(line, None, text[:RAW_LIMIT], _HALF_A_CHARACTER)
     return JsonRow(line, value, text[:RAW_LIMIT])
 
 
@@ -57,7 +61,11 @@ def rows_of(value: list[Any]) -> Iterator[JsonRow]:
     for number, element in enumerate(value, start=1):
         raw = json.dumps(element, ensure_ascii=False)
         if (twice := _twice_in(element)) is not None:
+            raw = raw.encode("utf-8", "replace").decode()
             yield JsonRow(number, None, raw[:RAW_LIMIT], Unreadable("duplicate key", f"the key {twice!r} stands twice"))
+        elif not raw.isascii() and _HALF.search(raw):
+            raw = raw.encode("utf-8", "replace").decode()
+            yield JsonRow(number, None, raw[:RAW_LIMIT], _HALF_A_CHARACTER)
         elif "NaN" in raw or "Infinity" in raw:
             yield replace(parse_json(number, raw), line=number)
         else:

@@ -271,7 +271,9 @@ def arrow_rows(stream: IO[bytes]) -> Iterator[JsonRow]:
             except pa.ArrowInvalid:
                 file.seek(0)
                 batches = iter(pa.ipc.open_stream(file))
-        except pa.ArrowInvalid as error:
+        except (pa.ArrowException, OSError) as error:
+            if getattr(error, "errno", None) is not None:
+                raise
             yield JsonRow(1, None, "", Unreadable("bad Arrow", str(error)))
             return
         yield from _numbered(piece for batch in batches for piece in _sliced(batch))

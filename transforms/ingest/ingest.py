@@ -116,7 +116,10 @@ def _resolve(keyed: tuple[str, Iterable[Staged]]) -> Iterator[Staged]:
     first: dict[str, str] = {}
     # A file that an earlier run committed stays the one that counts.
     for staged in sorted(files, key=lambda s: (not s.committed or s.same_as is not None, s.file, s.intake_id)):
-        original = first.setdefault(staged.rows_digest, staged.same_as or staged.intake_id)
+        # Files of which nothing could be read may look alike and be different ones.
+        is_unread = staged.rows == staged.quarantined
+        alike = staged.sha256 if is_unread else staged.rows_digest
+        original = first.setdefault(alike, staged.same_as or staged.intake_id)
         if original == staged.intake_id or staged.rows == 0:
             yield replace(staged, same_as=None) if not staged.committed else staged
         else:
