@@ -76,6 +76,9 @@ def _said(task: Any, identity: Any) -> Any:
 
 def _outcome(task: Mapping[str, Any]) -> Pairs:
     data = object_of(value_in(task, "data"), "'data'")
+    if "comparison" not in data:
+        hint = "it is no task of a queue that `route` wrote; exports of other projects are read by the format label_studio_project"
+        raise RowError("field missing", f"'data' has no 'comparison': {hint}")
     prompt, response_a, response_b = messages_of(text_in(data, "comparison"))
     _check_id(data, prompt, response_a, response_b)
     labels = tuple(_label(object_of(one, "an annotation"), data) for one in _by_id(list_in(task, "annotations")))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from prefcurate.schemas.formats.label_studio import LabelStudioReader
 from prefcurate.schemas.formats.label_studio_project import LabelStudioProjectReader
 from prefcurate.schemas.records import Verdict
 from tests.schemas.formats.reading import jsonl, labels_of, outcomes, pairs_of, read_bytes, text_of
@@ -133,3 +134,8 @@ def test_a_misspelt_control_is_told_and_one_that_nobody_used_is_not():
     assert row.outcome.reason == "field missing" and "did you mean 'prefer'" in row.outcome.detail
     (row,) = read(task(annotation(1, result("other", "choices", {"choices": ["x"]}))))
     assert told([row]) == [("7", "person", None, "empty")]
+
+
+def test_the_format_of_our_own_queues_says_which_one_reads_other_projects():
+    (row,) = read_bytes(LabelStudioReader(), "export.json", jsonl(task(annotation(1, PAIRWISE))))
+    assert row.outcome.reason == "field missing" and "label_studio_project" in row.outcome.detail
