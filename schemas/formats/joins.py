@@ -169,12 +169,14 @@ class Table:
 
 def joined_into(rows: Iterator[JsonRow], tables: Mapping[str, Table]) -> Iterator[JsonRow]:
     """Rows, each beside what is joined into it."""
-    for row in rows:
-        if row.problem is None and isinstance(row.value, Mapping):
-            beside = {name: table.partner(row.value) for name, table in tables.items()}
-            yield JsonRow(row.line, row.value, row.raw, beside=beside)
-        else:
-            yield row
+    return (_beside(row, tables) for row in rows) if tables else rows
+
+
+def _beside(row: JsonRow, tables: Mapping[str, Table]) -> JsonRow:
+    if row.problem is not None or not isinstance(row.value, Mapping):
+        return row
+    beside = {name: table.partner(row.value) for name, table in tables.items()}
+    return JsonRow(row.line, row.value, row.raw, beside=beside)
 
 
 def auxiliary_rows(
