@@ -15,6 +15,7 @@ from prefcurate.schemas.formats.hf_preference import HfPreferenceReader
 from prefcurate.schemas.formats.hub import DatasetsReader
 from prefcurate.schemas.records import InputRow
 from prefcurate.transforms.ingest.agreement import Agreement, reversed_looking
+from prefcurate.transforms.ingest.benchmarks import BenchmarkError, read_benchmark
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions, SourceOptions
 from prefcurate.transforms.ingest.packed import RefusedMember
 from prefcurate.transforms.ingest.sources import Intake, SourceError, open_source_file, plan_source
@@ -28,7 +29,6 @@ from prefcurate.transforms.ingest.understand import (
     shortened,
 )
 from prefcurate.transforms.labels import is_gold
-from prefcurate.transforms.screen.benchmarks import BenchmarkError, read_benchmark
 
 ROWS = 2000
 """Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""

@@ -5,15 +5,27 @@ Alone: ``prefcurate run CONFIG --stages embed``; on Dataflow workers with a GPU 
 and a container image with torch.
 """
 
+from functools import partial
+from typing import Any
+
+from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.embed.stage import READS, WRITES, Embed
+from prefcurate.transforms.ingest.benchmarks import benchmarks_digest, reading
+
+
+def _settings(config: Config) -> Any:
+    model = config.embed.fingerprint()
+    return [model, reading(config.benchmarks)] if config.benchmarks else model
+
 
 STAGE = Stage(
     name="embed",
     after=("ingest",),
     reads=READS,
     writes=WRITES,
-    settings=lambda config: config.embed.fingerprint(),
-    transform=lambda config, context: Embed(context, config.embed),
+    settings=_settings,
+    transform=lambda config, context: Embed(context, config.embed, config.benchmarks),
+    files=lambda config: partial(benchmarks_digest, config.benchmarks) if config.benchmarks else None,
     fingerprints=lambda config: (config.embed.fingerprint(),),
 )

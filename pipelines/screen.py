@@ -9,20 +9,22 @@ from typing import Any
 
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.stage import Stage
-from prefcurate.transforms.screen.benchmarks import benchmarks_digest
+from prefcurate.transforms.ingest.benchmarks import benchmarks_digest
 from prefcurate.transforms.screen.stage import READS, WRITES, Screen, settings
 
 
 def _settings(config: Config) -> Any:
-    return settings(config.screen, config.benchmarks, config.gold)
+    return settings(config.screen, config.benchmarks, config.gold, config.embed.fingerprint())
 
 
 STAGE = Stage(
     name="screen",
-    after=("ingest",),
+    after=("ingest", "embed"),
     reads=READS,
     writes=WRITES,
     settings=_settings,
-    transform=lambda config, context: Screen(context, config.screen, config.benchmarks, config.gold),
+    transform=lambda config, context: Screen(
+        context, config.screen, config.benchmarks, config.gold, config.embed.fingerprint()
+    ),
     files=lambda config: partial(benchmarks_digest, config.benchmarks),
 )

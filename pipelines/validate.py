@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from prefcurate.pipelines.config import Config, ConfigError
 from prefcurate.transforms.consensus.overrides import OverridesError, read_overrides
+from prefcurate.transforms.ingest.benchmarks import BenchmarkError, read_benchmark
 from prefcurate.transforms.ingest.sources import SourceError, plan_source
-from prefcurate.transforms.screen.benchmarks import BenchmarkError, read_benchmark
 
 
 def validate_inputs(config: Config) -> None:

@@ -40,10 +40,11 @@ from prefcurate.transforms.consensus.model import load_model, save_model
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import _VOTES, ShardVotes, vote_table
 from prefcurate.transforms.consensus.votes import VOTES, votes_of
+from prefcurate.transforms.ingest.benchmarks import read_benchmark
 from prefcurate.transforms.labels import labels_in
 from prefcurate.transforms.publish.rows import _PLAIN
 from prefcurate.transforms.publish.splits import KNOWN, assign_splits
-from prefcurate.transforms.screen.benchmarks import BenchmarkIndex
+from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, build_index
 from prefcurate.transforms.screen.candidates import bucket_pairs
 from prefcurate.transforms.screen.clusters import clusters
 from prefcurate.transforms.screen.compare import compare, decide
@@ -51,7 +52,6 @@ from prefcurate.transforms.screen.flags import SCHEMA, flags_of_rows
 from prefcurate.transforms.screen.rows import Row
 from prefcurate.transforms.screen.sketch import load, save
 from prefcurate.transforms.screen.sketching import Sketcher
-from prefcurate.transforms.screen.stage import _index
 from prefcurate.transforms.store.store import Store
 
 PROCESSES = 2
@@ -169,7 +169,8 @@ def _sort(out: Path, shard: int) -> None:
 def screen(config: Config, out: Path) -> None:
     """Flags and sketches of every shard, then pairs, edges and clusters."""
     store = Store.open(config.store)
-    index = _index(config.benchmarks, config.screen)
+    texts = (text for benchmark in config.benchmarks for text in read_benchmark(benchmark))
+    index = build_index(texts, config.screen.ngram, config.screen.common_ngram)
     found = _each(partial(_sketch, config, out, index), range(store.shards))
     sketches = {shard: load(path) for shard, path, _ in found}
     for kind in ("prompt", "pair"):

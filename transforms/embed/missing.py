@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -21,6 +22,7 @@ _WANTED = """
         SELECT prompt_id, prompt_id AS text_id, 'prompt' AS role FROM range
         UNION ALL SELECT prompt_id, response_a_id, 'response' FROM range
         UNION ALL SELECT prompt_id, response_b_id, 'response' FROM range
+        UNION ALL SELECT id, id, 'benchmark' FROM benchmarks WHERE id BETWEEN $first AND $last
     ) ANTI JOIN (SELECT prompt_id, text_id, role FROM all_embeddings WHERE fingerprint = $fingerprint)
         USING (prompt_id, text_id, role)
     ORDER BY prompt_id, text_id, role
@@ -36,16 +38,18 @@ _TEXTS = """
         SELECT prompt_id, prompt_id AS text_id, 'prompt' AS role, prompt_text AS text FROM range
         UNION ALL SELECT prompt_id, response_a_id, 'response', a_text FROM range
         UNION ALL SELECT prompt_id, response_b_id, 'response', b_text FROM range
+        UNION ALL SELECT id, id, 'benchmark', left(text, $characters) FROM benchmarks WHERE id BETWEEN $first AND $last
     ) SEMI JOIN wanted USING (prompt_id, text_id, role)
     GROUP BY ALL ORDER BY prompt_id, text_id, role
 """
+NO_BENCHMARKS = pa.table({"id": pa.array([], pa.string()), "text": pa.array([], pa.string())})
 _FIRST, _LAST = "", "g"
 """Ids are hexadecimal: every id lies between."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
 class TextKey:
-    """A prompt (its own id twice) or a response to it."""
+    """A prompt (its own id twice), a response to it, or a benchmark's text (under the id of a prompt of these words)."""
 
     prompt_id: str
     text_id: str
@@ -62,13 +66,22 @@ class Group:
     texts: int
 
 
-def groups(snapshot: Snapshot, shard: int, fingerprint: str, size: int = GROUP) -> Iterator[Group]:
+def groups(
+    snapshot: Snapshot, shard: int, fingerprint: str, benchmarks: pa.Table = NO_BENCHMARKS, size: int = GROUP
+) -> Iterator[Group]:
     """The groups of a shard, in key order: whole prompts, of about ``size`` texts.
 
-    They follow from the pinned tables alone, so that a run after a killed one finds the same.
+    They follow from the pinned tables and the benchmarks alone, so that a run after a killed one finds the same.
+
+    Args:
+        snapshot: what the stage reads.
+        shard: the shard.
+        fingerprint: of the model.
+        benchmarks: `id` and `text` of the shard's benchmark texts.
+        size: of a group.
     """
     keys: list[TextKey] = []
-    with _connected(snapshot, shard) as connection:
+    with _connected(snapshot, shard, benchmarks) as connection:
         params = {"fingerprint": fingerprint, "first": _FIRST, "last": _LAST}
         for batch in connection.sql(_WANTED, params=params).to_arrow_reader(8192):
             for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -89,16 +102,23 @@ def _group(keys: Sequence[TextKey]) -> Group:
 
 
 def texts_of_group(
-    snapshot: Snapshot, shard: int, fingerprint: str, group: Group, characters: int
+    snapshot: Snapshot,
+    shard: int,
+    fingerprint: str,
+    group: Group,
+    characters: int,
+    benchmarks: pa.Table = NO_BENCHMARKS,
 ) -> tuple[list[TextKey], list[str]]:
     """The missing texts of a group in key order, each cut to ``characters``."""
     params = {"first": group.first, "last": group.last}
-    with _connected(snapshot, shard) as connection:
+    with _connected(snapshot, shard, benchmarks) as connection:
         wanted = connection.sql(_WANTED, params={**params, "fingerprint": fingerprint}).to_arrow_table()
         connection.register("wanted", wanted)
         found = connection.sql(_TEXTS, params={**params, "characters": characters}).fetchall()
     return [TextKey(*row[:3]) for row in found], [row[3] for row in found]
 
 
-def _connected(snapshot: Snapshot, shard: int) -> duckdb.DuckDBPyConnection:
-    return snapshot.connect(["comparisons", "embeddings"], shard)
+def _connected(snapshot: Snapshot, shard: int, benchmarks: pa.Table) -> duckdb.DuckDBPyConnection:
+    connection = snapshot.connect(["comparisons", "embeddings"], shard)
+    connection.register("benchmarks", benchmarks)
+    return connection

@@ -1,17 +1,21 @@
 """The stage embed: a vector for every prompt and response that has none."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.pvalue import AsSingleton
 
+from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.embed.embedder import CHARACTERS_A_TOKEN, Vectors, embedder_of
 from prefcurate.transforms.embed.missing import Group, TextKey, groups, texts_of_group
 from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.embed.pending import finished_groups
+from prefcurate.transforms.ingest.benchmarks import read_benchmark
+from prefcurate.transforms.ingest.options import BenchmarkOptions
 from prefcurate.transforms.steps.commit import CommitStage
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.signs import to_do
@@ -33,53 +37,80 @@ class GroupUnit:
 
 @dataclass
 class Embed(beam.PTransform):
-    """Adds to the facts `embeddings`: role `prompt` with text_id = prompt_id, role `response` with the response's id.
+    """Adds to the facts `embeddings`: role `prompt` with text_id = prompt_id, role `response` with the response's id, and role
+    `benchmark` for the texts of benchmarks, which screen looks for in prompts.
 
     Each group of texts becomes a part as soon as it is done; a run after a killed one takes those parts up.
 
     Args:
         context: the stage; reads comparisons.
         options: the model.
+        benchmarks: whose texts get vectors too.
     """
 
     context: StageContext
     options: EmbedOptions = EmbedOptions()
+    benchmarks: tuple[BenchmarkOptions, ...] = ()
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
         """From a pipeline's root to the ledger entry's state."""
         pinned = root | Pin(self.context)
+        texts = AsSingleton(
+            root | "benchmarks" >> beam.Create([self.benchmarks]) | "texts" >> beam.Map(benchmark_texts)
+        )
         parts = (
             pinned
             | ShardUnits()
-            | "missing texts" >> beam.FlatMap(plan, self.context, self.options).with_output_types(GroupUnit)
+            | "missing texts" >> beam.FlatMap(plan, self.context, self.options, texts).with_output_types(GroupUnit)
             | "spread groups" >> beam.Reshuffle()
-            | "embed" >> self._embed()
+            | "embed" >> self._embed(texts)
         )
         return parts | CommitStage(self.context, pinned)
 
-    def _embed(self) -> beam.PTransform:
-        step = beam.FlatMap(embed_group, self.context, self.options).with_output_types(Part)
+    def _embed(self, texts: AsSingleton) -> beam.PTransform:
+        step = beam.FlatMap(embed_group, self.context, self.options, texts).with_output_types(Part)
         accelerator = self.options.accelerator
         return step if accelerator is None else step.with_resource_hints(accelerator=accelerator)
 
 
-def plan(unit: Unit, context: StageContext, options: EmbedOptions) -> Iterator[GroupUnit]:
+Texts = tuple[tuple[str, str], ...]
+"""Ids and texts of benchmarks, each id once, sorted."""
+
+
+def benchmark_texts(benchmarks: Sequence[BenchmarkOptions]) -> Texts:
+    """What of the benchmarks gets vectors."""
+    return tuple(sorted({text.id: text.text for benchmark in benchmarks for text in read_benchmark(benchmark)}.items()))
+
+
+def _of_shard(texts: Texts, unit: Unit) -> pa.Table:
+    mine = [(key, text) for key, text in texts if shard_of(key, unit.snapshot.store.shards) == unit.shard]
+    ids, words = zip(*mine, strict=True) if mine else ((), ())
+    return pa.table({"id": pa.array(ids, pa.string()), "text": pa.array(words, pa.string())})
+
+
+def plan(unit: Unit, context: StageContext, options: EmbedOptions, texts: Texts = ()) -> Iterator[GroupUnit]:
     """The groups of a shard, with the parts that a dead run left."""
     fingerprint = options.fingerprint()
     finished = finished_groups(context.store, context.stage, unit.shard, fingerprint)
-    found = [GroupUnit(unit, g, finished.get(g.name)) for g in groups(unit.snapshot, unit.shard, fingerprint)]
+    found = [
+        GroupUnit(unit, g, finished.get(g.name))
+        for g in groups(unit.snapshot, unit.shard, fingerprint, _of_shard(texts, unit))
+    ]
     to_do(context, unit.shard, sum(work.group.texts for work in found if work.finished is None))
     yield from found
 
 
-def embed_group(work: GroupUnit, context: StageContext, options: EmbedOptions) -> Iterator[Part]:
+def embed_group(
+    work: GroupUnit, context: StageContext, options: EmbedOptions, benchmarks: Texts = ()
+) -> Iterator[Part]:
     """The part with the vectors of a group."""
     if work.finished is not None:
         yield work.finished
         return
     fingerprint, unit = options.fingerprint(), work.unit
     characters = options.max_tokens * CHARACTERS_A_TOKEN
-    keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters)
+    beside = _of_shard(benchmarks, unit)
+    keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters, beside)
     table = embedding_rows(keys, embedder_of(options).encode(texts), fingerprint)
     footer = {"fingerprint": fingerprint, "group": work.group.name}
     part = write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)

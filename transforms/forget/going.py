@@ -50,7 +50,7 @@ GOING: Mapping[str, str] = {
     "ratings": _FACT,
     "spans": _FACT,
     "materials": _UNSAID,  # a prompt may have materials and no comparison yet
-    "embeddings": f"({_PROMPT_GONE}) OR (role = 'response' AND (prompt_id, text_id) NOT IN ({_TEXT_LEFT}))",
+    "embeddings": f"role <> 'benchmark' AND ({_PROMPT_GONE}) OR (role = 'response' AND (prompt_id, text_id) NOT IN ({_TEXT_LEFT}))",
     "gold": _PROMPT_GONE,
     "splits": _PROMPT_GONE,
     "screening": _PAIR_GONE,

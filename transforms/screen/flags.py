@@ -1,6 +1,7 @@
 """Flags as rows of the table `screening`."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -15,17 +16,37 @@ SCHEMA = TABLES["screening"].schema
 
 
 def flags_of_rows(
-    rows: Iterable[Row], votes: Mapping[str, Votes], index: BenchmarkIndex, options: ScreenOptions
+    rows: Iterable[Row],
+    votes: Mapping[str, Votes],
+    index: BenchmarkIndex,
+    options: ScreenOptions,
+    rephrased: Mapping[str, Flag] = MappingProxyType({}),
 ) -> pa.Table:
-    """The flags that need no other shard. Rows of one prompt stand together, so that it is looked up once."""
+    """The flags that need no other shard. Rows of one prompt stand together, so that it is looked up once.
+
+    Args:
+        rows: comparisons.
+        votes: of people, by comparison.
+        index: of runs of words in benchmarks.
+        options: thresholds.
+        rephrased: by prompt, that it says a benchmark's item in other words.
+    """
     found = []
     prompt_id, of_prompt = "", list[Flag]()
     for row in rows:
         if row.prompt_id != prompt_id:
             prompt_id, of_prompt = row.prompt_id, contamination_flags(row.prompt, row.messages, index)
+            of_prompt += _besides(of_prompt, rephrased.get(prompt_id))
         flags = (*of_prompt, *_of_comparison(row, votes, options))
         found += [flag_row(row.prompt_id, row.comparison_id, flag) for flag in flags]
     return pa.Table.from_pylist(found, schema=SCHEMA)
+
+
+def _besides(found: Iterable[Flag], rephrased: Flag | None) -> Iterator[Flag]:
+    """What is also there in other words; an item that is there word for word is not told twice."""
+    known = {(flag.matched_source, flag.matched_id) for flag in found}
+    if rephrased is not None and (rephrased.matched_source, rephrased.matched_id) not in known:
+        yield rephrased
 
 
 def _of_comparison(row: Row, votes: Mapping[str, Votes], options: ScreenOptions) -> Iterator[Flag]:

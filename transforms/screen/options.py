@@ -17,5 +17,8 @@ class ScreenOptions(Options):
     """Words that a prompt and a benchmark must share in a row to be flagged; shorter benchmark texts match as a whole."""
     common_ngram: int = Field(default=10, ge=1)
     """A run of words that stands in more rows of a benchmark than this is its boilerplate and no evidence."""
+    rephrased: float | None = Field(default=0.8, gt=0.5, le=1)
+    """Cosine from which a prompt says a benchmark's item in other words, where neither holds a number; the same numbers take .075
+    off, others add as much. null: not looked for."""
     length_ratio: float = Field(default=4, gt=1)
     """A response that has this many times the characters of the other is flagged."""

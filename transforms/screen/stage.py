@@ -1,6 +1,6 @@
 """The stage screen: flags and clusters of every comparison, and the gold sides of clusters."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from apache_beam.pvalue import AsIter, AsSingleton, TaggedOutput
 
+from prefcurate.transforms.ingest.benchmarks import read_benchmark, reading
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
 from prefcurate.transforms.labels import gold_prompts
 from prefcurate.transforms.screen.bands import BandSlice, Keyed, load_bands, save_bands
-from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, build_index, read_benchmark
+from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, build_index
 from prefcurate.transforms.screen.candidates import bucket_pairs, shards_of, star_pairs, unique_pairs
 from prefcurate.transforms.screen.clusters import EDGE
 from prefcurate.transforms.screen.compare import compare, decide, exact_edge
@@ -22,6 +23,8 @@ from prefcurate.transforms.screen.joining import Rules, ShardShare, join
 from prefcurate.transforms.screen.near import shingles_of_edges
 from prefcurate.transforms.screen.options import ScreenOptions
 from prefcurate.transforms.screen.people import Votes, votes_of_people
+from prefcurate.transforms.screen.rephrased import Rephrased, RephrasedIndex, rephrased_index
+from prefcurate.transforms.screen.responses import Flag
 from prefcurate.transforms.screen.rows import Row, portions
 from prefcurate.transforms.screen.share import cluster_rows, gold_rows, neighbour_rows
 from prefcurate.transforms.screen.sketch import SketchFile, load, save
@@ -32,7 +35,7 @@ from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
-READS = ("comparisons", "annotations", "gold")
+READS = ("comparisons", "annotations", "embeddings", "gold")
 WRITES = ("screening", "clusters", "gold")
 ALGORITHM = 1
 """Raised by hand when the same rows give other flags or clusters; part of the stage's settings."""
@@ -47,28 +50,30 @@ class Screen(beam.PTransform):
     `screening` and `clusters` and adds to the facts `gold`. Nothing is deleted: later stages decide.
 
     Args:
-        context: the stage; reads comparisons, occurrences, annotations and gold.
+        context: the stage; reads comparisons, occurrences, annotations, embeddings and gold.
         options: thresholds.
         benchmarks: whose prompts must not be trained on.
         gold: whose labels are trusted.
+        model: fingerprint of the embedding model by whose vectors rephrased benchmarks are found.
     """
 
     context: StageContext
     options: ScreenOptions = ScreenOptions()
     benchmarks: tuple[BenchmarkOptions, ...] = ()
     gold: GoldOptions = GoldOptions()
+    model: str = ""
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
         """From a pipeline's root to the ledger entry's state."""
         pinned = root | Pin(self.context)
-        index = root | "benchmarks" >> beam.Create([self.benchmarks]) | "index" >> beam.Map(_index, self.options)
+        index = pinned | "benchmarks" >> beam.Map(_index, self.benchmarks, self.options, self.model)
         sketched = (
             pinned
             | ShardUnits()
             | "sketch"
-            >> beam.ParDo(SketchShard(self.context, self.options, self.gold), AsSingleton(index)).with_outputs(
-                "sketches", "bands", "gold", main="parts"
-            )
+            >> beam.ParDo(
+                SketchShard(self.context, self.options, self.gold, self.model), AsSingleton(index)
+            ).with_outputs("sketches", "bands", "gold", main="parts")
         )
         sketches = AsIter(_typed(sketched.sketches, "sketches", SketchFile))
         edges = _typed(sketched.bands, "bands", tuple[Keyed, BandSlice]) | "near duplicates" >> _Edges(
@@ -122,13 +127,21 @@ class _Edges(beam.PTransform):
         return (_typed(compared.edges, "sure", tuple[str, bytes]), exact) | "edges" >> beam.Flatten()
 
 
+@dataclass(frozen=True)
+class Indexes:
+    """What prompts are looked up in: runs of words of benchmarks, and vectors of their items."""
+
+    runs: BenchmarkIndex
+    items: RephrasedIndex
+
+
 class SketchShard(beam.DoFn):
     """Reads a shard's text once: flags that need no other shard, its sketch, its band hashes, its gold prompts."""
 
-    def __init__(self, context: StageContext, options: ScreenOptions, gold: GoldOptions) -> None:
-        self._context, self._options, self._gold = context, options, gold
+    def __init__(self, context: StageContext, options: ScreenOptions, gold: GoldOptions, model: str) -> None:
+        self._context, self._options, self._gold, self._model = context, options, gold, model
 
-    def process(self, unit: Unit, index: BenchmarkIndex) -> Iterator[Any]:
+    def process(self, unit: Unit, index: Indexes) -> Iterator[Any]:
         """A unit to parts, sketches, bands and gold."""
         store, sketcher = unit.snapshot.store, Sketcher()
         votes = votes_of_people(unit.snapshot, unit.shard)
@@ -144,15 +157,17 @@ class SketchShard(beam.DoFn):
         for prompt in self._gold_of(unit):
             yield TaggedOutput("gold", prompt)
 
-    def _screened(
-        self, unit: Unit, sketcher: Sketcher, votes: dict[str, Votes], index: BenchmarkIndex
-    ) -> Iterator[pa.Table]:
+    def _screened(self, unit: Unit, sketcher: Sketcher, votes: dict[str, Votes], index: Indexes) -> Iterator[pa.Table]:
+        rephrased = Rephrased(unit.snapshot, unit.shard, self._model, index.items, self._options.rephrased or 1.0)
         for rows in portions(unit.snapshot, unit.shard):
             sketcher.add(rows)
-            yield self._flags(rows, votes, index)
+            prompts = list({row.prompt_id: row.prompt for row in rows}.items())
+            yield self._flags(rows, votes, index.runs, rephrased.flags(prompts))
 
-    def _flags(self, rows: list[Row], votes: dict[str, Votes], index: BenchmarkIndex) -> pa.Table:
-        return flags_of_rows(rows, votes, index, self._options)
+    def _flags(
+        self, rows: list[Row], votes: dict[str, Votes], index: BenchmarkIndex, rephrased: Mapping[str, Flag]
+    ) -> pa.Table:
+        return flags_of_rows(rows, votes, index, self._options, rephrased)
 
     def _gold_of(self, unit: Unit) -> Iterator[GoldPrompt]:
         assigned = unit.snapshot.table("gold", unit.shard, ["prompt_id", "side"]).to_pylist()
@@ -182,14 +197,17 @@ class Compare(beam.DoFn):
                 yield TaggedOutput("near", (shard, (kind, near.tobytes())))
 
 
-def settings(options: ScreenOptions, benchmarks: Sequence[BenchmarkOptions], gold: GoldOptions) -> dict[str, Any]:
+def settings(
+    options: ScreenOptions, benchmarks: Sequence[BenchmarkOptions], gold: GoldOptions, model: str = ""
+) -> dict[str, Any]:
     """What of the configuration can change the stage's result."""
-    return {
+    told = {
         "algorithm": ALGORITHM,
         "options": options.model_dump(mode="json"),
-        "benchmarks": [[b.name, b.text if b.source is None else b.source.fingerprint()] for b in benchmarks],
+        "benchmarks": reading(benchmarks),
         "gold": gold.model_dump(mode="json"),
     }
+    return told | ({"model": model} if benchmarks and options.rephrased is not None else {})
 
 
 def _typed(found: beam.PCollection, label: str, kind: Any) -> beam.PCollection:
@@ -201,9 +219,10 @@ def _same(value: Any) -> Any:
     return value
 
 
-def _index(benchmarks: Sequence[BenchmarkOptions], options: ScreenOptions) -> BenchmarkIndex:
-    texts = (text for benchmark in benchmarks for text in read_benchmark(benchmark))
-    return build_index(texts, options.ngram, options.common_ngram)
+def _index(snapshot: Snapshot, benchmarks: Sequence[BenchmarkOptions], options: ScreenOptions, model: str) -> Indexes:
+    texts = [text for benchmark in benchmarks for text in read_benchmark(benchmark)]
+    alike = texts if options.rephrased is not None else []
+    return Indexes(build_index(texts, options.ngram, options.common_ngram), rephrased_index(alike, snapshot, model))
 
 
 def _candidates(keyed: tuple[Keyed, Iterable[BandSlice]]) -> Iterator[tuple[Between, bytes]]:

@@ -7,8 +7,8 @@ import pytest
 
 from prefcurate.pipelines.config import ConfigError, load_config, parse_config
 from prefcurate.schemas.formats.registry import READERS, named_formats, reader_settings
+from prefcurate.transforms.ingest.benchmarks import read_benchmark
 from prefcurate.transforms.ingest.options import SourceOptions
-from prefcurate.transforms.screen.benchmarks import read_benchmark
 from tests.schemas.formats.mapping_helper import read_source
 from tests.schemas.formats.reading import jsonl, labels_of, outcomes, pairs_of, read_bytes, text_of
 

@@ -3,15 +3,9 @@ import json
 
 import pytest
 
+from prefcurate.transforms.ingest.benchmarks import BenchmarkError, BenchmarkText, read_benchmark, texts_at
 from prefcurate.transforms.ingest.options import BenchmarkOptions
-from prefcurate.transforms.screen.benchmarks import (
-    BenchmarkError,
-    BenchmarkText,
-    build_index,
-    contamination_flags,
-    read_benchmark,
-    texts_at,
-)
+from prefcurate.transforms.screen.benchmarks import build_index, contamination_flags
 
 from .real import DATA, answers
 

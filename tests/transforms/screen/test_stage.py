@@ -6,8 +6,8 @@ import pytest
 
 from prefcurate.schemas.canonical import canonical_text, conversation_id, prompt_id
 from prefcurate.schemas.records import GivenPair
+from prefcurate.transforms.ingest.benchmarks import BenchmarkError, benchmarks_digest
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
-from prefcurate.transforms.screen.benchmarks import BenchmarkError, benchmarks_digest
 from prefcurate.transforms.screen.options import ScreenOptions
 from prefcurate.transforms.screen.stage import READS, WRITES, Screen
 from tests.helpers import assistant, context, label, make_store, pair, run_stage, user
