@@ -21,6 +21,7 @@ ROWS = 200
 ENOUGH = 0.8
 """Of the rows, and of the fields that a format looks for, that must be there for it to be proposed."""
 _NOT_FILES = ("mapping", "datasets", "label_studio")
+"""Described by settings, no files, or our own queues."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,8 @@ def propose(path: str) -> Proposal:
 
 def _formats(own: dict[str, str]) -> Iterator[tuple[tuple[float, int], Proposal]]:
     """The formats that read most of the file, by how much of what they look for is there."""
-    for name in sorted({*READERS, *named_formats()} - set(_NOT_FILES)):
+    described = {name for name, reader in READERS.items() if any(f.is_required() for f in reader.model_fields.values())}
+    for name in sorted({*READERS, *named_formats()} - {*_NOT_FILES, *described}):
         settings = {**own, "format": name}
         source = SourceOptions.model_validate({**settings, "use": "data"})
         report = check_source(source, ROWS)

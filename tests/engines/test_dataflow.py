@@ -66,7 +66,7 @@ DESCRIPTIONS = {
 """What flows: where something lies. They are pickled, and small."""
 IDS = {"Contrast", "GoldPrompt", "Load", "Planned", "Plans", "Routed", "ShardCandidates", "ShardFigures", "ShardShare"}
 """What is truly global: ids, hashes, integers and counts."""
-INDEX = {"BenchmarkIndex"}
+INDEX = {"Indexes"}
 """Hashes of the benchmarks' n-grams, one element that every worker reads as a side input."""
 BEAMS = {"NoneType", "PaneInfo", "Timestamp", "bytes", "int", "str"}
 PORTABLE = r"(?:bytes|iterable|kv|nullable|string_utf8|tuple|varint)"
