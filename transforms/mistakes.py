@@ -130,7 +130,7 @@ def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
         ]
         fields = [m.model_fields[step] for m in models if isinstance(step, str) and step in m.model_fields]
         models = of_kind or [found for field in fields for found in _models_in(field.annotation)] or models
-    return sorted({name for found in models for name in found.model_fields})
+    return sorted({about.alias or name for found in models for name, about in found.model_fields.items()})
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

@@ -69,8 +69,8 @@ def test_the_settings_that_the_others_spoil_are_good():
         ({"sources__0__licens": "MIT"}, "sources.votes.licens: there is no such key; did you mean 'licence'?"),
         (
             {"sources__0__zzz": "red"},
-            "sources.votes.zzz: there is no such key; keys here: columns, delimiter, encoding, fields, format, header, "
-            "licence, name, path, quote, rows_at, sheet, type, use",
+            "sources.votes.zzz: there is no such key; keys here: columns, delimiter, encoding, fields, file_name, format, "
+            "header, join, licence, name, path, quote, rows, sheet, type, use",
         ),
         (
             {"sources__0__fields__respons_a": "x"},
