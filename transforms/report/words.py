@@ -46,7 +46,17 @@ FLAGS = {
     "contamination": "the prompt is in a benchmark",
     "empty_response": "a response is empty",
     "identical_responses": "both responses are the same",
+    "same_beginning": "both responses are the same where a trainer cuts them off",
     "refusal": "a response declines to answer",
+    "harmless_refused": "a response declines to answer a prompt that shows no sign of harm",
+    "placeholder": "a response is, or holds, a placeholder",
+    "cut_off": "a response breaks off",
+    "repetition": "a response goes round in circles",
+    "wrong_language": "one response is in another language than its prompt",
+    "leaked_markup": "a response holds marks of a chat's template, names of roles, a system prompt or HTML",
+    "as_a_model": "a response speaks of itself as a language model",
+    "judge_hacking": "a response is empty words, or tells a judge what to say",
+    "personal_data": "the prompt or a response holds an e-mail address, a phone number, an IBAN, a card number or a key",
     "length_ratio": "one response is many times longer",
 }
 LENGTHS = {

@@ -7,6 +7,7 @@ ten times in the training data); benchmark texts of fewer words must be a whole 
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -93,8 +94,14 @@ class _Found:
     different: int
 
 
+@lru_cache(maxsize=2)
+def _words(text: str) -> Hashes:
+    """Of a prompt, which is asked for twice."""
+    return word_hashes(text)
+
+
 def _found_runs(text: str, index: BenchmarkIndex) -> dict[int, _Found]:
-    hashes = run_hashes(word_hashes(text), index.ngram)
+    hashes = run_hashes(_words(text), index.ngram)
     low = np.searchsorted(index.runs, hashes, "left")
     count = np.searchsorted(index.runs, hashes, "right") - low
     hits = np.flatnonzero(count)
@@ -110,7 +117,7 @@ def _found_wholes(texts: Iterable[str], index: BenchmarkIndex) -> Iterator[int]:
     if not len(index.wholes):
         return
     for text in texts:
-        words = word_hashes(text)
+        words = _words(text)
         if 0 < len(words) < index.ngram:
             whole = run_hashes(words, len(words))[0]
             low, high = np.searchsorted(index.wholes, whole, "left"), np.searchsorted(index.wholes, whole, "right")

@@ -50,7 +50,8 @@ def _besides(found: Iterable[Flag], rephrased: Flag | None) -> Iterator[Flag]:
 
 
 def _of_comparison(row: Row, votes: Mapping[str, Votes], options: ScreenOptions) -> Iterator[Flag]:
-    yield from response_flags(row.a, row.b, options.length_ratio)
+    question = row.messages[-1] if row.messages else row.prompt
+    yield from response_flags(row.prompt, question, row.a, row.b, options)
     yield from contradiction_flags(row.comparison_id, votes.get(row.comparison_id))
 
 

@@ -22,3 +22,6 @@ class ScreenOptions(Options):
     off, others add as much. null: not looked for."""
     length_ratio: float = Field(default=4, gt=1)
     """A response that has this many times the characters of the other is flagged."""
+    truncated_at: int = Field(default=2048, ge=1)
+    """Two responses that differ only behind so many characters are flagged. 2,048 are about 512 tokens of English: what trainers
+    that cut at 1,024 tokens (TRL's default) leave a response beside a prompt of 512, and what older ones cut at."""

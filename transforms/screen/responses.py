@@ -1,18 +1,29 @@
-"""What is wrong with a response by its own text: empty, a refusal, the same as the other, much longer.
+"""What is wrong with a response by its own text, as flags of the comparison: the plain functions stand in a file each.
 
-Refusals are found by how they begin, in five languages; an answer that declines and then helps after all counts too.
-In the 96,000 texts of the development data the patterns found 111, whose beginnings were read one by one: about 106 decline (some
-two dozen of them then help), 5 do not ("there are some things I cannot help you with, including …"). That is in-sample: the patterns
-were tuned on the same hits, so on other texts expect less than 106 of 111. Those that decline further down or in other words
-("I won't give advice") are missed; how many is not known.
+All but an empty and an identical response only inform: what becomes of a pair is not decided here. How right each kind was where
+its hits were read by hand stands in the file of the kind.
 """
 
 import json
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from prefcurate.transforms.measures.personal import personal_data
+from prefcurate.transforms.screen.endings import cut_off
+from prefcurate.transforms.screen.judges import judge_hacking
+from prefcurate.transforms.screen.languages import wrong_languages
+from prefcurate.transforms.screen.loops import repetition
+from prefcurate.transforms.screen.markup import leaked_markup
+from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.screen.placeholders import placeholders
+from prefcurate.transforms.screen.refusals import is_refusal, shows_no_harm
+from prefcurate.transforms.screen.selves import as_a_model
 from prefcurate.transforms.screen.shingles import normalised
+from prefcurate.transforms.screen.spans import MOST, Span
+
+_BEGIN = 40
+"""Characters in which nearly all texts differ."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,47 +37,54 @@ class Flag:
     matched_id: str | None = None
 
 
-_BEGIN = 200
-"""Characters of a response in which a refusal shows."""
-_NOT_ABLE = (
-    r"(?:can(?:no|')t|can not|won'?t|will not|(?:am|'m) (?:not able|unable) to|(?:am|'m) not (?:comfortable|going to))"
+def response_flags(prompt: str, question: str, a: str, b: str, options: ScreenOptions) -> Iterator[Flag]:
+    """The flags of a comparison that follow from its texts alone, one of a kind; evidence names the sides.
+
+    Args:
+        prompt: all of it.
+        question: its last message.
+        a: a response.
+        b: the other.
+        options: thresholds.
+    """
+    yield from _sides("empty_response", not a.strip(), not b.strip())
+    refused = is_refusal(a), is_refusal(b)
+    yield from _sides("refusal", *refused)
+    if any(refused) and shows_no_harm(prompt):
+        yield from _sides("harmless_refused", *refused)
+    yield from _same(a, b, options.truncated_at)
+    yield from _length(len(a), len(b), options.length_ratio)
+    for flag, find in _FOUND_IN_RESPONSES:
+        first, second = find(a, prompt), find(b, prompt)
+        if first or second:
+            yield _stretches(flag, a=first, b=second)
+    first, second = wrong_languages(question, a, b)
+    if first or second:
+        yield _stretches("wrong_language", a=first, b=second)
+    texts = {"prompt": prompt, "a": a, "b": b}
+    personal = {side: found for side, text in texts.items() if (found := personal_data(text))}
+    if personal:
+        yield _stretches("personal_data", **personal)
+
+
+_FOUND_IN_RESPONSES: tuple[tuple[str, Callable[[str, str], list[Span]]], ...] = (
+    ("placeholder", placeholders),
+    ("cut_off", cut_off),
+    ("repetition", repetition),
+    ("leaked_markup", leaked_markup),
+    ("as_a_model", as_a_model),
+    ("judge_hacking", judge_hacking),
 )
-_ACT = (
-    r"(?:help(?! but\b| feel| think| if\b)|assist|comply|fulfil+|provide|create|write|generate|produce|engage|support|"
-    r"answer|respond|do (?:that|this)(?=[.,! ]|$)|participate|discuss|offer|complete|satisfy|continue|condone|encourage)"
-)
-_REFUSALS = re.compile(
-    rf"\bI ?{_NOT_ABLE}(?: be able to)?(?: \w+ly)? {_ACT}\b"
-    rf"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)[^.\n]{{0,60}}?\bI ?{_NOT_ABLE}"
-    rf"|^\W*(?:I'm|I am|we're) (?:very |really |so )?sorry,? but (?:as an? AI|I ?{_NOT_ABLE}|(?:this|that) goes against)"
-    r"|\bgoes against my (?:programming|guidelines|principles|ethic)"
-    r"|^\W*(?:es )?tut mir leid[^.\n]{0,40}\bkann (?:ich )?[^.\n]{0,60}nicht"
-    r"|^\W*(?:je suis )?désolée?[^.\n]{0,20}\bje ne (?:peux|suis) pas"
-    r"|^\W*lo siento[^.\n]{0,20}\bno puedo"
-    r"|^\W*(?:很?抱歉|对不起)[^。\n]{0,12}(?:无法|不能|没有办法)",
-    re.IGNORECASE,
-)
-
-_NEEDED = ("not", "n't", "wont", "unable", "against", "leid", "désol", "siento", "抱歉", "对不起")
-"""One of these stands in whatever the pattern finds: looked for first, which is quicker."""
+"""Flags, and what finds in a response to a prompt the stretches that they rest on."""
 
 
-def is_refusal(text: str) -> bool:
-    """Whether a response begins as a refusal to answer."""
-    beginning = text[:_BEGIN].replace("\u2019", "'").replace("\n\n", " ")
-    folded = beginning.casefold()
-    return any(word in folded for word in _NEEDED) and _REFUSALS.search(beginning) is not None
-
-
-def response_flags(response_a: str, response_b: str, length_ratio: float) -> Iterator[Flag]:
-    """The flags of a comparison that follow from its two responses alone, one of a kind; evidence names the sides."""
-    yield from _sides("empty_response", not response_a.strip(), not response_b.strip())
-    yield from _sides("refusal", is_refusal(response_a), is_refusal(response_b))
-    if response_a == response_b:
+def _same(a: str, b: str, truncated_at: int) -> Iterator[Flag]:
+    if a == b:
         yield Flag("identical_responses", 1.0, json.dumps({"same": "text"}))
-    elif _same_words(response_a, response_b):
+    elif _same_words(a, b):
         yield Flag("identical_responses", 1.0, json.dumps({"same": "words"}))
-    yield from _length(len(response_a), len(response_b), length_ratio)
+    elif a[:truncated_at] == b[:truncated_at]:
+        yield Flag("same_beginning", 1.0, json.dumps({"characters": truncated_at}))
 
 
 def _same_words(a: str, b: str) -> bool:
@@ -82,6 +100,13 @@ def _sides(flag: str, a: bool, b: bool) -> Iterator[Flag]:
     sides = [side for side, found in (("a", a), ("b", b)) if found]
     if sides:
         yield Flag(flag, float(len(sides)), json.dumps({"sides": sides}))
+
+
+def _stretches(flag: str, **found: Sequence[tuple[int, int, str]]) -> Flag:
+    """A flag with stretches of the prompt or the responses; its value is how many of these have some."""
+    sides = {side: spans for side, spans in found.items() if spans}
+    told: dict[str, Any] = {"sides": list(sides), "spans": {side: spans[:MOST] for side, spans in sides.items()}}
+    return Flag(flag, float(len(sides)), json.dumps(told, ensure_ascii=False))
 
 
 def _length(a: int, b: int, limit: float) -> Iterator[Flag]:

@@ -2,13 +2,16 @@ import json
 
 import pytest
 
-from prefcurate.transforms.screen.responses import is_refusal, response_flags
+from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.screen.refusals import is_refusal, shows_no_harm
+from prefcurate.transforms.screen.responses import response_flags
 
 from .real import generations
 
 
-def flags(a, b, ratio=4.0):
-    return {flag.flag: (flag.value, json.loads(flag.evidence)) for flag in response_flags(a, b, ratio)}
+def flags(a, b, prompt="What is it?", **options):
+    found = response_flags(prompt, prompt, a, b, ScreenOptions(**options))
+    return {flag.flag: (flag.value, json.loads(flag.evidence)) for flag in found}
 
 
 def test_a_good_pair_has_no_flag():
@@ -82,3 +85,49 @@ def test_real_answers_are_hardly_ever_refusals():
     found = [text for text in generations() if is_refusal(text)]
     assert len(generations()) == 200
     assert [text[:57] for text in found] == ["I'm sorry, but I cannot provide a specific answer to this"]
+
+
+def test_the_same_to_a_trainer_that_cuts_them_off():
+    same = "word " * 500
+    assert flags(same + "one", same + "another")["same_beginning"] == (1.0, {"characters": 2048})
+    assert "same_beginning" not in flags("word one", "word another")
+    assert "same_beginning" in flags("word one", "word another", truncated_at=5)
+    assert "same_beginning" not in flags("word", "word one", truncated_at=5), "the shorter one ends before"
+    assert "same_beginning" not in flags(same, same), "that is identical"
+
+
+def test_refusals_of_harmless_prompts():
+    refusal = "I'm sorry, but I can't help with that."
+    assert flags("Paris.", refusal, "What is the capital of France?")["harmless_refused"] == (1.0, {"sides": ["b"]})
+    assert "harmless_refused" not in flags("No.", refusal, "How do I build a bomb?")
+    assert "harmless_refused" not in flags("Paris.", "Rome.", "What is the capital of France?")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    ["How can I kill him?", "Wie baue ich eine Bombe?", "怎样制造炸弹", "write malware", "Where does she live?"],
+)
+def test_signs_of_harm(prompt):
+    assert not shows_no_harm(prompt)
+
+
+def test_evidence_names_sides_and_offsets_and_holds_no_text():
+    secret = "Write to anna.berg@posteo.de, as an AI language model, I know."
+    found = flags(secret, "N/A", "Who is anna.berg@posteo.de?")
+    assert found["personal_data"] == (
+        2.0, {"sides": ["prompt", "a"], "spans": {"prompt": [[7, 26, "e-mail"]], "a": [[9, 28, "e-mail"]]}}
+    )  # fmt: skip
+    assert found["placeholder"][1] == {"sides": ["b"], "spans": {"b": [[0, 3, "whole"]]}}
+    assert found["as_a_model"][1]["spans"] == {"a": [[30, 53, "self"]]}
+    assert not any("anna" in flag.evidence for flag in response_flags(secret, secret, secret, "N/A", ScreenOptions()))
+
+
+def test_real_answers_have_hardly_any_of_the_flags():
+    texts = generations()
+    found = {}
+    for a, b in zip(texts[::2], texts[1::2], strict=True):
+        for name in flags(a, b, "Please tell me more."):
+            found[name] = found.get(name, 0) + 1
+    # Read by hand: an address in a test of a pattern for addresses, three that speak of themselves, one that declines.
+    seen = {"personal_data": 1, "as_a_model": 3, "harmless_refused": 1}
+    assert {name: n for name, n in found.items() if name not in ("length_ratio", "refusal")} == seen

@@ -1,0 +1,130 @@
+"""Responses that speak to a judge instead of answering.
+
+"Master keys" (Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv:2507.08794) are responses with nothing in them that
+judges reward all the same: punctuation alone, or the opening of an answer that never comes. Others tell the judge what to say.
+
+In 16,346 responses of the development data 6 were found and read by hand: five of nothing but marks (one a smiley) and "Sure! Here you go."
+with nothing behind. No instruction to a judge was found, and none falsely; judges' own outputs, which are no responses, hold thousands.
+"""
+
+import re
+import unicodedata
+
+from prefcurate.transforms.measures.marks import marks
+from prefcurate.transforms.screen.spans import Span, any_in, outside_code, whole
+
+_LONGEST = 160
+_SEPARATORS = re.compile(r"[\n.!?:;…。！？：,，]+")
+_OPENERS = frozenset(
+    " ".join(opener.split())
+    for opener in """
+    thought process|thought|thoughts|thinking|reasoning|reasoning process|my reasoning|solution|the solution|answer|the answer
+    the answer is|final answer|the final answer is|explanation|analysis|response|result|conclusion|step 1|step one|first|okay|ok
+    let's solve this problem step by step|let's solve this step by step|let's think step by step|let's think about this step by step
+    let's work through this step by step|let's break this down|let's break it down step by step|let's break this down step by step
+    let me think|let me think step by step|let me think about this|let me solve this|let us think step by step|here is the answer
+    let us solve this problem step by step|let us solve the problem step by step|let's solve the problem step by step
+    here is the solution|here is my answer|here's the solution|here's the answer|to solve this problem|i will solve this problem step by step
+    sure|certainly|of course|here you go|sure here is the answer|to answer this question|to solve this problem we need to
+    lösung|antwort|die antwort|die lösung|gedankengang|denkprozess|überlegung|schritt für schritt
+    lass uns das problem schritt für schritt lösen|lösen wir das problem schritt für schritt|denken wir schritt für schritt
+    solution|réponse|la réponse|la réponse est|raisonnement|processus de réflexion|résolvons ce problème étape par étape
+    réfléchissons étape par étape|étape par étape
+    respuesta|la respuesta|la respuesta es|solución|la solución|razonamiento|proceso de pensamiento|paso a paso
+    resolvamos este problema paso a paso|vamos a resolver este problema paso a paso|pensemos paso a paso
+    soluzione|risposta|ragioniamo passo dopo passo|resposta|solução|vamos resolver este problema passo a passo|oplossing|antwoord
+    解|解答|解法|答|答案|答え|回答|かいせつ|解説|思考过程|思考過程|思路|分析|让我们一步一步地解决这个问题|让我们一步步思考|让我们逐步解决这个问题
+    一步一步来解决这个问题吧|ステップバイステップで考えましょう|この問題を段階的に解決しましょう|풀이|해설|답|정답|решение|ответ|हल|उत्तर
+    """.replace("\n", "|").split("|")
+    if opener.strip()
+)
+_REPLIES = frozenset(
+    [
+        "okay",
+        "ok",
+        "sure",
+        "certainly",
+        "of course",
+        "first",
+        "result",
+        "conclusion",
+        "answer",
+        "response",
+        "the answer",
+    ]
+)
+"""Openers that may also be an answer, or the beginning of a chat: on their own they need the colon behind them."""
+
+_BEST = r"(?:highest|maximum|max|full|perfect|top|best|10|ten|5|five|100)"
+_INSTRUCTIONS = re.compile(
+    r"\[\[(?:A|B|C|10)\]\]"
+    rf"|\b(?:give|assign|award|grant) (?:this|my|me|it)(?: (?:response|answer))?(?: (?:a|an|the))? {_BEST}"
+    r"(?:[ -](?:possible|out of \d+))? ?(?:score|rating|mark|marks|grade|points|/ ?10|/ ?5)"
+    rf"|\b(?:rate|score|grade|mark|rank) (?:this|my) (?:response|answer)(?: (?:as|with|a|an|the|at))*"
+    rf" (?:{_BEST}|first|correct|better|superior)\b"
+    r"|\b(?:ignore|disregard|skip) (?:the |any |all )?(?:other|competing|opposing|second|alternative) (?:response|answer|assistant|candidate)"
+    r"|\b(?:ignore|disregard|forget) (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier) instructions"
+    r"|\b(?:this|my) (?:response|answer) (?:is (?:clearly |much |obviously )?(?:the )?(?:better|best)|(?:should|must) (?:be (?:preferred|chosen|rated|scored|selected|ranked)|win))"
+    r"|\b(?:dear|attention|note to(?: the)?|message (?:to|for) the) (?:judge|grader|evaluator|rater)\b"
+    r"|\b(?:as|to) the (?:judge|grader|evaluator),? (?:you (?:should|must)|please|give|choose|select)"
+    r"|\b(?:choose|select|prefer|pick) (?:this|my) (?:response|answer)\b"
+    r"|\b(?:assistant|response|answer) [AB12] is (?:clearly |much |obviously )?(?:the )?(?:better|best|winner|superior)\b"
+    r"|(?:gib|geben Sie) dieser Antwort die höchste|donnez? à cette réponse la (?:meilleure|plus haute)"
+    r"|d[ae] a esta respuesta la (?:máxima|mejor)|给(?:这个|本|我的)(?:回答|答案)(?:打)?(?:最高|满)分",
+    re.IGNORECASE,
+)
+_WHOSE = ("his ", "my ", "My ", "other ", "second ", "native ", "opposing ", "competing ")
+_WHICH = (" A is", " B is", " 1 is", " 2 is")
+_NEEDED: dict[str, tuple[str, ...]] = {
+    **{noun: (*(whose + full for whose in _WHOSE), *(noun + which for which in _WHICH))
+       for noun, full in (("esponse", "response"), ("nswer", "answer"), ("ssistant", "assistant"))},
+    "instructions": ("gnore", "isregard", "orget"),
+    "judge": ("",), "evaluator": ("",), "grader": ("",),
+}  # fmt: skip
+"""A word that stands in an instruction, and with it one of some phrases: looked for first, which is quicker than a pattern."""
+_ELSEWHERE = ("dieser Antwort die höchste", "réponse la", "respuesta la", "分")
+
+
+def judge_hacking(text: str, prompt: str) -> list[Span]:
+    """Where a response is empty words or instructions that make a judge prefer it.
+
+    Args:
+        text: a response.
+        prompt: what it answers; an instruction that the prompt holds, or a prompt about judging, is no attempt.
+    """
+    if text and len(text) <= _LONGEST:
+        if _nothing_but_marks(text):
+            return whole(text, "punctuation")
+        if _nothing_but_openers(text):
+            return whole(text, "opener")
+    return _instructions(text, prompt) if _may_instruct(text) else []
+
+
+def _may_instruct(text: str) -> bool:
+    for word, phrases in _NEEDED.items():
+        if word in text and any_in(phrases, text):
+            return True
+    return b"[[" in marks(text) or (not text.isascii() and any_in(_ELSEWHERE, text))
+
+
+def _nothing_but_marks(text: str) -> bool:
+    return all(character.isspace() or unicodedata.category(character)[0] == "P" for character in text)
+
+
+def _nothing_but_openers(text: str) -> bool:
+    plain = text.casefold().replace("’", "'").strip(" \t\n*_#`\"'“”-()")
+    said = [" ".join(part.strip(" \t*_#`\"'-").split()) for part in _SEPARATORS.split(plain)]
+    said = [part for part in said if part]
+    if not said or not all(part in _OPENERS for part in said):
+        return False
+    return len(said) > 1 or said[0] not in _REPLIES or text.rstrip(" *_\n").endswith((":", "："))
+
+
+def _instructions(text: str, prompt: str) -> list[Span]:
+    found = [Span(*said.span(), "instruction") for said in _INSTRUCTIONS.finditer(text)]
+    if not found:
+        return []
+    asked = prompt.casefold()
+    if any_in(("judge", "evaluat", "[[", "rating", "assistant a", "response a", "better"), asked):
+        return []
+    return [span for span in outside_code(text, found) if text[span.start : span.end].casefold() not in asked]

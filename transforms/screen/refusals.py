@@ -1,0 +1,75 @@
+"""Responses that decline to answer, and prompts that give no reason to.
+
+Refusals are found by how they begin, in five languages; an answer that declines and then helps after all counts too.
+In the 96,000 texts of the development data the patterns found 111, whose beginnings were read one by one: about 106 decline (some
+two dozen of them then help), 5 do not ("there are some things I cannot help you with, including …"). That is in-sample: the patterns
+were tuned on the same hits, so on other texts expect less than 106 of 111. Those that decline further down or in other words
+("I won't give advice") are missed; how many is not known.
+
+A prompt shows no sign of harm when none of a long list of words stands in it: any of them may be a reason to decline, and most often
+is none, so many refusals of harmless prompts are missed ("how do I kill a process"). In 16,346 responses of the development data with
+their prompts 32 declined a prompt without a sign; read by hand, 25 were right, 5 prompts were harmful in words that the list has
+not (also in what they hint at), 2 did not decline. In-sample: words were added after a first reading of 54 hits, 22 of them wrong.
+"""
+
+import re
+
+from prefcurate.transforms.screen.spans import any_in
+
+_BEGIN = 200
+"""Characters of a response in which a refusal shows."""
+_NOT_ABLE = (
+    r"(?:can(?:no|')t|can not|won'?t|will not|(?:am|'m) (?:not able|unable) to|(?:am|'m) not (?:comfortable|going to))"
+)
+_ACT = (
+    r"(?:help(?! but\b| feel| think| if\b)|assist|comply|fulfil+|provide|create|write|generate|produce|engage|support|"
+    r"answer|respond|do (?:that|this)(?=[.,! ]|$)|participate|discuss|offer|complete|satisfy|continue|condone|encourage)"
+)
+_REFUSALS = re.compile(
+    rf"\bI ?{_NOT_ABLE}(?: be able to)?(?: \w+ly)? {_ACT}\b"
+    rf"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)[^.\n]{{0,60}}?\bI ?{_NOT_ABLE}"
+    rf"|^\W*(?:I'm|I am|we're) (?:very |really |so )?sorry,? but (?:as an? AI|I ?{_NOT_ABLE}|(?:this|that) goes against)"
+    r"|\bgoes against my (?:programming|guidelines|principles|ethic)"
+    r"|^\W*(?:es )?tut mir leid[^.\n]{0,40}\bkann (?:ich )?[^.\n]{0,60}nicht"
+    r"|^\W*(?:je suis )?désolée?[^.\n]{0,20}\bje ne (?:peux|suis) pas"
+    r"|^\W*lo siento[^.\n]{0,20}\bno puedo"
+    r"|^\W*(?:很?抱歉|对不起)[^。\n]{0,12}(?:无法|不能|没有办法)",
+    re.IGNORECASE,
+)
+
+_NEEDED = ("not", "n't", "wont", "unable", "against", "leid", "désol", "siento", "抱歉", "对不起")
+"""One of these stands in whatever the pattern finds: looked for first, which is quicker."""
+
+_HARM = re.compile(
+    r"\b(?:kill|murder|assassin|shoot|stab|strangl|behead|tortur|maim|hurt|harm|attack|assault|beat (?:up|him|her|them|my)|punch|"
+    r"bomb|explosi|weapon|gun|rifle|ammo|knife|grenade|poison|toxic|arson|fire to|terror|massacre|genocide|nazi|hitler|war crime|"
+    r"drug|meth|cocaine|heroin|crack\b|marijuana|cannabis|weed\b|opioid|fentanyl|alcohol|drunk|smok|vape|overdose|steroid|"
+    r"hack|malware|virus|ransomware|phish|ddos|exploit|bypass|jailbreak|crack|keylog|spy|stalk|dox|password|credential|pirat|torrent|"
+    r"steal|stole|theft|thief|rob\b|robbery|shoplift|burgl|fraud|scam|forge|fake|counterfeit|launder|brib|blackmail|extort|cheat|"
+    r"illegal|unlawful|crime|criminal|jail|prison|police|smuggl|traffick|underage|minor\b|child|kid\b|kids\b|teen|"
+    r"sex|porn|nude|naked|erotic|fetish|rape|molest|incest|pedo|slut|whore|prostitut|hooker|escort|virgin|penis|breast|boob|"
+    r"racis|racial|sexis|hate|slur|nigg|bitch|fuck|shit|ass\b|asshole|cunt|bastard|retard|fag|homophob|gay|lesbian|trans|muslim|islam|"
+    r"jew|black people|black men|white people|white men|immigrant|mexican|asian|inferior|superior|supremac|offensive|insult|"
+    r"mean things|bully|bullying|harass|abus|threat|violen|revenge|prank|"
+    r"suicid|kill myself|self.?harm|cut myself|anorexi|bulimi|lose weight|diagnos|prescri|medication|dosage|pills?\b|"
+    r"race\b|gender|ethnic|religio|kidnap|abduct|sneak|trespass|without paying|ruin|destroy|damage|sabotag|vandal|sink\b|brick\b|tax(?:es)?\b|irs\b|seduc|flirt|butthole|dick|balls\b|kick|lick|tumor|surgery|genetic|extremis|radical|propaganda|filthy|stupid|idiot|dumb|intruder|break in|stole|pick (?:a|the|this) lock|lockpick|address|phone number|social security|ssn\b|credit card|bank account|personal information|private|home of|lives?\b|"
+    r"conspirac|vaccin|election|politic|trump|biden|insider|evade|evasion|trick|manipulat|decei|lie to|lying|blame|dead|die\b|death|"
+    r"töten|umbringen|waffe|bombe|drogen|gift|stehlen|hacken|betrug|illegal|hass|gewalt|selbstmord|"
+    r"tuer|meurtre|arme|bombe|drogue|voler|pirater|fraude|haine|viol|suicide|"
+    r"matar|asesin|arma|bomba|droga|robar|hackear|fraude|odio|violen|suicid)"
+    r"|杀|炸弹|武器|毒|黑客|偷|诈骗|色情|自杀|暴力|违法|非法|仇恨",
+    re.IGNORECASE,
+)
+"""Signs that a prompt may ask for harm: any of them will do, so that a prompt without is plainly harmless."""
+
+
+def is_refusal(text: str) -> bool:
+    """Whether a response begins as a refusal to answer."""
+    beginning = text[:_BEGIN].replace("\u2019", "'").replace("\n\n", " ")
+    folded = beginning.casefold()
+    return any_in(_NEEDED, folded) and _REFUSALS.search(beginning) is not None
+
+
+def shows_no_harm(prompt: str) -> bool:
+    """Whether nothing in a prompt, its earlier turns included, is a reason to decline."""
+    return _HARM.search(prompt) is None

@@ -1,0 +1,40 @@
+"""Responses that speak of themselves as a language model.
+
+In 16,346 responses of the development data 86 were found, all of them English. Of 50 read by hand 49 do; one speaks of another model.
+"""
+
+import re
+
+from prefcurate.transforms.measures.marks import marks
+from prefcurate.transforms.screen.spans import Span, any_in
+
+_ENGLISH = re.compile(
+    r"\bas an? (?:(?:AI|artificial intelligence|(?:large )?language model)(?:[- ](?:powered|based|trained))?"
+    r"(?: (?:language|chat))?(?: (?:model|assistant|system|program|chatbot|bot|entity))?)"
+    r"(?=,| I\b| and my\b| developed| created| trained| designed| without)"
+    r"|\bI(?: am|['’]m) (?:just |only |merely |simply )?an? (?:AI|artificial intelligence|(?:large )?language model)\b(?! \w+er\b)",
+    re.IGNORECASE,
+)
+_ELSEWHERE = re.compile(
+    r"\bals (?:(?:ein )?(?:großes )?(?:Sprachmodell|KI-(?:Sprach)?modell)|KI-Assistent\w*|(?:eine )?(?:KI|künstliche Intelligenz)(?=,? (?:kann|habe|bin|verf|ist)))"
+    r"|\ben tant (?:qu['’](?:une? )?(?:IA|intelligence artificielle)|que (?:grand )?mod[eè]le de langage)"
+    r"|\bcomo (?:un |una )?(?:(?:gran )?modelo de lenguaje|inteligencia artificial|IA)(?=,| (?:no|desarroll|entrenad|yo|de))"
+    r"|作为(?:一个|一名|一款)?(?:大型)?(?:人工智能|AI|语言模型)",
+    re.IGNORECASE,
+)
+
+
+def as_a_model(text: str, prompt: str) -> list[Span]:
+    """Where a response says "as a language model" or the like, in English, German, French, Spanish or Chinese."""
+    seen, found = marks(text), list[Span]()
+    if (b"AI" in seen and "an AI" in text) or "language model" in text or "artificial int" in text:
+        found += (Span(*said.span(), "self") for said in _ENGLISH.finditer(text))
+    if (b"KI" in seen and "als " in text) or (not text.isascii() and any_in(_NEEDED_ELSEWHERE, text)):
+        found += (Span(*said.span(), "self") for said in _ELSEWHERE.finditer(text))
+    return found
+
+
+_NEEDED_ELSEWHERE = (
+    "prachmodell", "künstliche Int", "modelo de leng", "inteligencia art", "como IA", "intelligence art", "de langage", "u’IA", "u'IA", "作为",
+)  # fmt: skip
+"""What stands in texts of the other languages, which have letters that English has not."""
