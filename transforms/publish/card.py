@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from prefcurate.transforms.publish.fates import REASONS
+from prefcurate.transforms.publish.mask import MASKED
 from prefcurate.transforms.publish.options import SPLITS
 
 _COLUMNS = {
@@ -144,7 +145,19 @@ def _limits(manifest: Mapping[str, Any]) -> str:
         "one store; two stores do not share splits.\n"
         "- No prompt of a configured benchmark, nor a near duplicate of one, is in train; benchmarks that were not "
         "configured were not looked for.\n"
-        "- The text is what people and models wrote. It was not checked for truth or harm."
+        f"- The text is what people and models wrote. It was not checked for truth or harm.{_masked(manifest)}"
+    )
+
+
+def _masked(manifest: Mapping[str, Any]) -> str:
+    """What was masked; nothing where nobody asked for it."""
+    if not (manifest["configuration"].get("publish") or {}).get("mask_personal_data"):
+        return ""
+    counts = manifest["counts"].get(MASKED, {})
+    told = ", ".join(f"{kind} {n}" for kind, n in counts.items()) or "none"
+    return (
+        "\n- Personal data that is known by its form was replaced by marks such as `[e-mail]` "
+        f"in prompts and responses (found: {told}); names, addresses and what people tell of themselves were not looked for."
     )
 
 

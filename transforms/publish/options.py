@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from prefcurate.schemas.formats.base import Lasting
 from prefcurate.transforms.options import Options
 
 Split = Literal["train", "validation", "test"]
@@ -39,11 +40,16 @@ class SplitShares(Options):
         return "validation" if chance < self.test + self.validation or not self.train else "train"
 
 
-class PublishOptions(Options):
+class PublishOptions(Lasting):
     """Splits, selection and exports of a release."""
+
+    added = frozenset({"mask_personal_data"})
 
     splits: SplitShares = SplitShares(train=0.9, validation=0.05, test=0.05)
     exports: tuple[Literal["trl"], ...] = ()
     """`trl` adds `exports/trl/` whose rows have a column `margin`, which TRL's RewardTrainer subtracts in its loss."""
     max_per_prompt: int | None = Field(default=None, ge=1)
     """Publish at most so many pairs of one prompt, those with most evidence; all when not set."""
+    mask_personal_data: bool = False
+    """Put marks such as `[e-mail]` in the place of e-mail addresses, phone numbers, IBANs, card numbers and keys in what is released;
+    the store keeps them. The card says how many there were."""

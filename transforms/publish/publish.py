@@ -51,10 +51,7 @@ class Publish(beam.PTransform):
             | "all loads" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "settle" >> beam.FlatMap(settle, the_plan).with_output_types(FileTask)
             | "spread files" >> beam.Reshuffle()
-            | "write files"
-            >> beam.FlatMap(write_release, self.options.exports, self.options.max_per_prompt).with_output_types(
-                ReleaseFile
-            )
+            | "write files" >> beam.FlatMap(write_release, self.options).with_output_types(ReleaseFile)
         )
         return (
             files

@@ -1,13 +1,15 @@
 """The rows of a release: published pairs with their text, in the form that trainers read, and the list of the withheld."""
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.fates import FATES, fates_file
-from prefcurate.transforms.publish.options import SPLITS
+from prefcurate.transforms.publish.mask import mask_rows
+from prefcurate.transforms.publish.options import SPLITS, PublishOptions
 from prefcurate.transforms.publish.settle import duplicates_file
 from prefcurate.transforms.publish.work import FileTask, read_work
 from prefcurate.transforms.store.duck import connect
@@ -86,20 +88,30 @@ def settled(judged: pa.Table, duplicates: pa.Table, most: int | None) -> pa.Tabl
         return found.to_arrow_table().select(FATES.names).cast(FATES)
 
 
-def release_rows(task: FileTask, exports: Sequence[str], most: int | None) -> Iterator[tuple[str, pa.Table]]:
+def release_rows(
+    task: FileTask, options: PublishOptions, found: dict[str, Counter[str]]
+) -> Iterator[tuple[str, pa.Table]]:
     """Rows with the folder of the release that they belong to, in each sorted by prompt and comparison.
 
     Shards are ranges of prompt ids, read one after another, and the text of each is read once.
+
+    Args:
+        task: which shards.
+        options: exports, cap, masking.
+        found: is given what was masked, by split and kind.
     """
     duplicates = read_work(duplicates_file(task.work))
     for shard in task.shards:
-        final = settled(read_work(fates_file(task.work, shard)), duplicates, most)
+        final = settled(read_work(fates_file(task.work, shard)), duplicates, options.max_per_prompt)
         yield "withheld", final.filter(final["reason"].is_valid()).select(WITHHELD.names)
         for rows in _published(task, shard, final):
             for split in SPLITS:
                 of_split = rows.filter(pc.equal(rows["split"], split))
+                if options.mask_personal_data:
+                    of_split, counted = mask_rows(of_split)
+                    found.setdefault(split, Counter()).update(counted)
                 yield split, of_split
-                for export in exports:
+                for export in options.exports:
                     yield f"exports/{export}/{split}", trl_rows(of_split)
 
 

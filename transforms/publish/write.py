@@ -4,13 +4,16 @@ import hashlib
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from prefcurate.transforms.publish.mask import MASKED
+from prefcurate.transforms.publish.options import PublishOptions
 from prefcurate.transforms.publish.rows import release_rows, schema_of
 from prefcurate.transforms.publish.settle import FILE_BYTES
 from prefcurate.transforms.publish.work import FileTask, ReleaseFile
@@ -23,9 +26,19 @@ TALLIED = ("decision", "label_source", "sources", "licences", "reason")
 """Columns whose values are counted for the manifest and the card."""
 
 
-def write_release(task: FileTask, exports: Sequence[str], most: int | None) -> list[ReleaseFile]:
+def write_release(task: FileTask, options: PublishOptions) -> list[ReleaseFile]:
     """Writes one file task's rows and describes the files: for each folder usually one, several when a shard is large."""
-    return write_files(task.work, task.shards[0], release_rows(task, exports, most))
+    found: dict[str, Counter[str]] = {}
+    files = write_files(task.work, task.shards[0], release_rows(task, options, found))
+    return [_with_masked(file, found) for file in files]
+
+
+def _with_masked(file: ReleaseFile, found: Mapping[str, Counter[str]]) -> ReleaseFile:
+    """A file with what was masked in its folder in its tally: the first file of a folder tells for all of them."""
+    if file.roll or file.folder not in found:
+        return file
+    counts = ((MASKED, kind, n) for kind, n in found[file.folder].items())
+    return replace(file, tally=tuple(sorted((*file.tally, *counts))))
 
 
 def write_files(work: str, first_shard: int, tables: Iterable[tuple[str, pa.Table]]) -> list[ReleaseFile]:

@@ -10,7 +10,7 @@ from prefcurate.transforms.accounts import SourceAccount
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]
@@ -120,11 +120,14 @@ class Spent:
 
 @dataclass(frozen=True)
 class Flagged:
-    """Pairs with a flag; `matched` names the benchmark where one was matched."""
+    """Pairs with a flag; `matched` names the benchmark where one was matched, `chosen` counts the published pairs that prefer a
+    response with the flag.
+    """
 
     flag: str
     matched: str
     pairs: int
+    chosen: int = 0
 
 
 @dataclass(frozen=True)

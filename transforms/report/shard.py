@@ -62,8 +62,9 @@ _CALLS = """
 """
 _FLAGS = """
     SELECT flag, CASE WHEN flag = 'contamination' THEN coalesce(matched_source, '') ELSE '' END AS matched,
-        count(DISTINCT comparison_id)
-    FROM screening GROUP BY ALL ORDER BY ALL
+        count(DISTINCT s.comparison_id),
+        count(DISTINCT s.comparison_id) FILTER (published AND contains(evidence->>'sides', '"' || made || '"'))
+    FROM screening s LEFT JOIN pairs USING (comparison_id) GROUP BY ALL ORDER BY ALL
 """
 _QUEUES = "SELECT queue, count(*), round(coalesce(sum(price_usd ORDER BY comparison_id), 0), 9) FROM routes GROUP BY 1 ORDER BY 1"
 # Most telling first: flips that consensus is surest of, then labels it doubts most against what came.
@@ -107,7 +108,7 @@ class ShardFigures:
     longer: tuple[tuple[str, int, int], ...]
     audited: tuple[Audited, ...]
     calls: tuple[tuple[str, str, str, int, int, int, float], ...]
-    flags: tuple[tuple[str, str, int], ...]
+    flags: tuple[tuple[str, str, int, int], ...]
     queues: tuple[tuple[str, int, float], ...]
     candidates: tuple[Candidate, ...]
 

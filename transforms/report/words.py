@@ -147,6 +147,16 @@ def crowd(findings: Findings) -> str:
     return told
 
 
+BAD = ("empty_response", "placeholder", "judge_hacking")
+"""Flags of responses that should not be preferred to anything."""
+
+
+def preferred(findings: Findings) -> str:
+    """How many published pairs prefer a response that is worth nothing; empty where none does."""
+    found = [f"{row.chosen:,} ({FLAGS[row.flag]})" for row in findings.flags if row.flag in BAD and row.chosen]
+    return f"Look at these published pairs, whose chosen response is flagged: {'; '.join(found)}." if found else ""
+
+
 def _clusters(count: int) -> str:
     return "cluster was" if count == 1 else "clusters were"
 

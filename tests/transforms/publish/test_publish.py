@@ -351,3 +351,27 @@ def test_multi_turn_messages_keep_their_roles(tmp_path):
     decide_all(store)
     (row,) = publish(store).preferences().to_pylist()
     assert [turn["role"] for turn in row["prompt"]] == ["user", "assistant", "user"]
+
+
+def test_personal_data_is_masked_where_asked(tmp_path):
+    store = make_store(
+        tmp_path, [pair("Who is anna.berg@posteo.de?", "Call +49 221 470 1234.", "No idea, anna.berg@posteo.de.")]
+    )
+    decide_all(store)
+    plain = publish(store)
+    settings = {"splits": {"train": 1.0}, "exports": ["trl"], "mask_personal_data": True}
+    options = PublishOptions.model_validate(settings)
+    release = publish(store, options, json.dumps({"publish": options.model_dump(mode="json")}))
+    (row,) = release.preferences().to_pylist()
+    texts = [row["prompt"][0]["content"], *sorted([row["chosen"][0]["content"], row["rejected"][0]["content"]])]
+    assert texts == ["Who is [e-mail]?", "Call [phone number].", "No idea, [e-mail]."]
+    (exported,) = release.dataset("exports/trl/train").to_table().to_pylist()
+    assert exported["prompt"] == row["prompt"] and exported["chosen"] == row["chosen"]
+    assert release.manifest["counts"]["masked"] == {"e-mail": 2, "phone number": 1}
+    assert "(found: e-mail 2, phone number 1)" in Path(release.path, "README.md").read_text(encoding="utf-8")
+    assert "anna.berg" in plain.preferences().to_pylist()[0]["prompt"][0]["content"], "as it came, unless asked"
+    assert "masked" not in plain.manifest["counts"]
+
+
+def test_the_setting_is_left_out_of_what_is_written_while_it_is_off():
+    assert "mask_personal_data" not in PublishOptions().model_dump(mode="json")

@@ -1,5 +1,6 @@
 """A small store whose every figure is known by hand, and the report on it without an engine."""
 
+import json
 from pathlib import Path
 
 from prefcurate.transforms.ingest.options import GoldOptions
@@ -92,6 +93,7 @@ def complete(tmp_path: Path) -> Store:
     rows = ids(store)
     flip = {key: rows[EVIL][key] for key in ("prompt_id", "comparison_id")}
     keep = {key: rows["keep"][key] for key in ("prompt_id", "comparison_id")}
+    better, worse = sides(rows["keep"], "x")
     worth = {"prompt_id": "", "kind": "llm_judge", "status": "trusted", "n": 9, "n_gold": 8, "accuracy": 0.875}
     biased = {"accuracy_low": 0.7, "accuracy_high": 0.97, "position_bias": 0.2, "flip_rate": 0.25, "cost": 1.5}
     unknown = {"prompt_id": "", "kind": "person", "status": "used", "n": 3, "n_gold": 0}
@@ -107,7 +109,13 @@ def complete(tmp_path: Path) -> Store:
     put(
         store,
         "screening",
-        [{**flip, **flag, "matched_id": "1"}, {**flip, **flag, "matched_id": "2"}, {**keep, "flag": "refusal"}],
+        [
+            {**flip, **flag, "matched_id": "1"},
+            {**flip, **flag, "matched_id": "2"},
+            {**keep, "flag": "refusal"},
+            {**keep, "flag": "placeholder", "evidence": json.dumps({"sides": [better]})},
+            {**keep, "flag": "judge_hacking", "evidence": json.dumps({"sides": [worse]})},
+        ],
     )
     rubric = {"prompt_id": "", "rubric_id": "r", "fingerprint": "f"}
     put(store, "rubrics", [{**rubric, "scope": "store", "status": "accepted"}])

@@ -22,7 +22,7 @@ from prefcurate.transforms.report.findings import (
     load_findings,
 )
 from prefcurate.transforms.report.report import Report
-from prefcurate.transforms.report.words import headline, verdict
+from prefcurate.transforms.report.words import headline, preferred, verdict
 from prefcurate.transforms.store.store import Store, StoreError
 from tests.helpers import label, make_store, pair, run_stage
 from tests.transforms.publish.stores import decide_all, decided, ids, publish, put
@@ -85,7 +85,15 @@ def test_money_flags_rubrics_queues_and_annotators(reported):
         Spent("annotate", "judge", "timeout", 1, 100, 10, 0.0),
     )
     assert found.usd == 0.5
-    assert found.flags == (Flagged("contamination", "gsm8k", 1), Flagged("refusal", "", 1))
+    assert found.flags == (
+        Flagged("contamination", "gsm8k", 1),
+        Flagged("judge_hacking", "", 1),
+        Flagged("placeholder", "", 1, chosen=1),
+        Flagged("refusal", "", 1),
+    )
+    assert preferred(found) == (
+        "Look at these published pairs, whose chosen response is flagged: 1 (a response is, or holds, a placeholder)."
+    )
     assert (found.rubrics, found.criteria) == ({"accepted": 1}, {"accepted": 1})
     assert found.best_criteria == (Criterion("Is <u>right</u>.", "", "accepted", 0.8, None, 9, "says <u>so</u>"),)
     assert found.queues == (Queue("nobody", 1, 0.0), Queue("person", 1, 0.5))
