@@ -186,7 +186,7 @@ TABLE = pa.table({key: [value] * 3 for key, value in ROW.items()})
     [
         PICTURE,
         parquet(TABLE),
-        gzip.compress(b"{}"),
+        gzip.compress(b"{}", mtime=0),
         b"<!DOCTYPE html>\n<p>404\n",
         b"version https://git-lfs.github.com/spec/v1\n",
     ],
