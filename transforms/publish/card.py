@@ -154,10 +154,11 @@ def _masked(manifest: Mapping[str, Any]) -> str:
     if not (manifest["configuration"].get("publish") or {}).get("mask_personal_data"):
         return ""
     counts = manifest["counts"].get(MASKED, {})
-    told = ", ".join(f"{kind} {n}" for kind, n in counts.items()) or "none"
+    # A release that was made smaller by a forgetting is masked already, and counts nothing again.
+    told = f" (found: {', '.join(f'{kind} {n}' for kind, n in counts.items())})" if counts else ""
     return (
         "\n- Personal data that is known by its form was replaced by marks such as `[e-mail]` "
-        f"in prompts and responses (found: {told}); names, addresses and what people tell of themselves were not looked for."
+        f"in prompts and responses{told}; names, addresses and what people tell of themselves were not looked for."
     )
 
 
