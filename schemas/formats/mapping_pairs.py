@@ -14,10 +14,11 @@ from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec
 from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_sets import SetAsker
+from prefcurate.schemas.formats.mapping_spans import SpanAsker
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import TOO_DEEP, RowError, raw_of
 from prefcurate.schemas.formats.sets import RowSet, SetResponse, chosen_pairs, compared, with_ratings
-from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, InputRow, Pairs, Unreadable
+from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, GivenSpan, InputRow, Pairs, Unreadable
 
 
 class PairBuilder:
@@ -32,6 +33,7 @@ class PairBuilder:
         self._labels = fields.entries()
         self._asker = Asker(self._look, fields, self._labels, fields.ratings)
         self._sets = SetAsker(self._look, fields, fields.responses)
+        self._spans = SpanAsker(self._look, fields, fields.spans)
 
     def input_row(self, row: JsonRow, columns: bool) -> InputRow:
         """One parsed row as an input row."""
@@ -114,11 +116,18 @@ class PairBuilder:
             second=second,
             labels=opinions.labels,
             ratings=opinions.ratings,
+            spans=self._marked(row),
             materials=tuple(self._materials(row)),
             model_first=self._look.text(self.fields.model_a, row),
             model_second=self._look.text(self.fields.model_b, row),
             group_id=self._look.text(self.fields.group_id, row),
         )
+
+    def _marked(self, row: Scope) -> tuple[GivenSpan, ...]:
+        if not self.fields.spans:
+            return ()
+        given = {"a": self._look.value(self.fields.response_a, row), "b": self._look.value(self.fields.response_b, row)}
+        return tuple(self._spans.spans(row, given))
 
     def set_of(self, row: Scope) -> RowSet:
         """The responses of a row with their prompt.

@@ -8,6 +8,7 @@ from prefcurate.schemas.formats.mapping_fields import FieldSpec
 from prefcurate.schemas.formats.mapping_labels import LabelSpec, RatingSpec
 from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.mapping_sets import ResponseSpec
+from prefcurate.schemas.formats.mapping_spans import SpanSpec
 from prefcurate.schemas.formats.sets import WhichPairs
 
 _OF_A_PROMPT = frozenset({"prompt", "system", "documents", "tools", "reference", "checks", "rubric", "row_id"})
@@ -17,7 +18,7 @@ _OF_A_PROMPT = frozenset({"prompt", "system", "documents", "tools", "reference",
 class Fields(About):
     """What the fields of a row are called. Those of `About` hold for every label that does not name its own."""
 
-    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by", "turns"})
+    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by", "turns", "spans"})
 
     prompt: FieldSpec | None = None
     """Text or a list of messages. Left out when both responses are whole conversations that begin alike."""
@@ -37,6 +38,8 @@ class Fields(About):
     strength: FieldSpec | None = None
     p_a: FieldSpec | None = None
     ratings: tuple[RatingSpec, ...] = ()
+    spans: tuple[SpanSpec, ...] = ()
+    """What somebody marked in a response (see `mapping_spans.py`)."""
     row_id: FieldSpec | None = None
     group_id: FieldSpec | None = None
     model_a: FieldSpec | None = None
@@ -51,7 +54,7 @@ class Fields(About):
     """JSON: executable checks that a good answer passes."""
     rubric: FieldSpec | None = None
 
-    @field_validator("label", "ratings", "responses", mode="before")
+    @field_validator("label", "ratings", "spans", "responses", mode="before")
     @classmethod
     def _one_is_a_list(cls, given: Any) -> Any:
         return given if isinstance(given, list | tuple) else [given]
@@ -70,7 +73,7 @@ class Fields(About):
             raise ValueError(f"{missing}: this key is required, since a comparison has two responses")
         unused = [
             name
-            for name in ("turns", "label", "ratings", "strength", "p_a", "model_a", "model_b")
+            for name in ("turns", "label", "ratings", "spans", "strength", "p_a", "model_a", "model_b")
             if getattr(self, name)
         ]
         if self.responses and unused:
@@ -116,6 +119,8 @@ class Fields(About):
             found.setdefault("label", []).extend([entry.each] if entry.each else entry.specs())
         for rating in self.ratings:
             found.setdefault("ratings", []).extend(rating.specs())
+        for span in self.spans:
+            found.setdefault("spans", []).extend([span.each] if span.each else span.specs())
         for response in self.responses:
             found.setdefault("responses", []).extend(response.row_specs())
         return found

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from prefcurate.schemas.canonical import canonical_text, stable_hash
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.formats.rows import RowError, assistant, input_rows, list_in, object_of, text_in, value_in
+from prefcurate.schemas.formats.spans import canonical_span
 from prefcurate.schemas.records import (
     GivenLabel,
     GivenMaterial,
@@ -99,24 +100,3 @@ def _spans(row: Mapping[str, Any], text: str) -> Iterator[GivenSpan]:
             start, end = moved
             marked = canonical_text(text)[start:end]
             yield GivenSpan("first", ANNOTATOR, "person", "error", label, start, end, marked)
-
-
-def canonical_span(text: str, start: int, end: int) -> tuple[int, int] | None:
-    """Offsets into the canonical form of `text` of what `start` and `end` mark; None when only outer space is marked.
-
-    Raises:
-        RowError: the canonical form joins characters across an end of the span, so that no offset tells it.
-    """
-    whole = canonical_text(text)
-    before, marked, after = (_inner(piece) for piece in (text[:start], text[start:end], text[end:]))
-    joined = before + marked + after
-    if joined.strip() != whole:
-        raise RowError("span inside a character", f"{start} or {end} lies inside a character that is stored as one")
-    offset = len(joined) - len(joined.lstrip())
-    moved = max(0, len(before) - offset), min(len(whole), len(before) + len(marked) - offset)
-    return moved if moved[0] < moved[1] else None
-
-
-def _inner(text: str) -> str:
-    """The canonical form with its outer space kept."""
-    return canonical_text(f"|{text}|")[1:-1]

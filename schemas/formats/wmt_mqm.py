@@ -21,9 +21,9 @@ from prefcurate.schemas.canonical import canonical_text, stable_hash
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.formats.gather import ALONE
 from prefcurate.schemas.formats.lines import RAW_LIMIT, Line, text_lines
-from prefcurate.schemas.formats.qa_feedback import canonical_span
 from prefcurate.schemas.formats.rows import Outcome, RowError, assistant, user
 from prefcurate.schemas.formats.sets import Score, SetResponse, chosen_pairs, compared, with_ratings, with_spans
+from prefcurate.schemas.formats.spans import canonical_span
 from prefcurate.schemas.records import Auxiliary, GivenPair, GivenSpan, InputRow, Pairs, Unreadable
 
 ATTENTION = "attention_check"

@@ -3,8 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefcurate.schemas.canonical import canonical_text
-from prefcurate.schemas.formats.qa_feedback import QaFeedbackReader, canonical_span
+from prefcurate.schemas.formats.qa_feedback import QaFeedbackReader
 from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.spans import canonical_span
 from prefcurate.schemas.records import Unreadable, Verdict
 from tests.schemas.formats.reading import (
     jsonl,
