@@ -112,7 +112,8 @@ def curate(
 
 def stage_context(config: Config, stage: Stage, store: Store, run_id: str = "") -> StageContext:
     """What a stage's graph is told, all of it from the configuration; see `StageContext`."""
-    made_here = [other for other in STAGES if other is stage or other.name in stage.after]
+    after = stage.builds_on(config)
+    made_here = [other for other in STAGES if other is stage or other.name in after]
     return StageContext(
         store=store,
         stage=stage.name,
@@ -121,7 +122,7 @@ def stage_context(config: Config, stage: Stage, store: Store, run_id: str = "") 
         writes=stage.writes,
         ingest_settings=ingest.STAGE.fingerprint(config),
         settings=stage.fingerprint(config),
-        after=stage.after,
+        after=after,
         files=stage.files(config),
         makes=active_fingerprints(config, made_here),
         fingerprints=active_fingerprints(config, STAGES),

@@ -20,6 +20,8 @@ def _settings(config: Config) -> Any:
 STAGE = Stage(
     name="screen",
     after=("ingest", "embed"),
+    # Vectors tell rephrased benchmarks alone: without benchmarks it needs no model.
+    spares=lambda config: () if config.benchmarks and config.screen.rephrased is not None else ("embed",),
     reads=READS,
     writes=WRITES,
     settings=_settings,

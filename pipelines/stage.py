@@ -18,6 +18,7 @@ class Stage:
     Attributes:
         name: as in `--stages`.
         after: the stages that it builds on; it runs again when one of them changed its tables.
+        spares: those of them that it does not need under a configuration.
         reads: tables that it reads.
         writes: tables that it commits.
         settings: what of the configuration can change its result, as JSON-able data (an algorithm version included); what
@@ -34,7 +35,13 @@ class Stage:
     settings: Callable[[Config], Any]
     transform: Callable[[Config, StageContext], beam.PTransform]
     fingerprints: Callable[[Config], tuple[str, ...]] = lambda config: ()
+    spares: Callable[[Config], tuple[str, ...]] = lambda config: ()
     files: Callable[[Config], Callable[[], str] | None] = lambda config: None
+
+    def builds_on(self, config: Config) -> tuple[str, ...]:
+        """The stages that it builds on under a configuration."""
+        spared = self.spares(config)
+        return tuple(name for name in self.after if name not in spared)
 
     def fingerprint(self, config: Config) -> str:
         """Of the stage's part of the configuration, for the ledger."""
