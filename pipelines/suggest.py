@@ -1,7 +1,8 @@
 """`prefcurate check --suggest FILE`: a source to start from for a file that nobody has described, read back and shown."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
@@ -10,11 +11,15 @@ import yaml
 from prefcurate.pipelines.check import SourceReport, check_source, source_lines
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.mapping import MappingReader
+from prefcurate.schemas.formats.mapping_pairs import PairBuilder
+from prefcurate.schemas.formats.mapping_paths import ABSENT
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.registry import READERS, named_formats
+from prefcurate.schemas.formats.rows import RowError
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
 from prefcurate.transforms.ingest.suggest import suggest
+from prefcurate.transforms.ingest.understand import builder_of
 
 ROWS = 200
 """Rows that are looked at."""
@@ -42,10 +47,11 @@ def propose(path: str) -> Proposal:
     """
     name = os.path.basename(path.rstrip("/")).split(".")[0] or "source"
     own = {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name), "path": path}
-    fitting = max(_formats(own), key=lambda found: found[0], default=None)
+    rows = _rows(own)
+    fitting = max(_formats(own, rows), key=lambda found: found[0], default=None)
     if fitting is not None:
         return fitting[1]
-    found = suggest(_rows(own))
+    found = suggest(rows)
     if not found.found:
         told = f"; it has {', '.join(map(repr, found.unread[:12]))}" if found.unread else ""
         raise WrongSetting(
@@ -58,12 +64,16 @@ def propose(path: str) -> Proposal:
     )
 
 
-def _formats(own: dict[str, str]) -> Iterator[tuple[tuple[float, int], Proposal]]:
+def _formats(own: dict[str, str], rows: Sequence[object]) -> Iterator[tuple[tuple[float, int], Proposal]]:
     """The formats that read most of the file, by how much of what they look for is there."""
     described = {name for name, reader in READERS.items() if any(f.is_required() for f in reader.model_fields.values())}
     for name in sorted({*READERS, *named_formats()} - {*_NOT_FILES, *described}):
         settings = {**own, "format": name}
         source = SourceOptions.model_validate({**settings, "use": "data"})
+        builder = builder_of(source.reader)
+        # Asked first, since some read all of a file before they give its first row.
+        if builder is not None and _found(builder, rows[:20]) < ENOUGH / 2:
+            continue
         report = check_source(source, ROWS)
         seen = report.seen
         looked = [found.found > 0 for found in seen.looked_up.values()]
@@ -71,6 +81,16 @@ def _formats(own: dict[str, str]) -> Iterator[tuple[tuple[float, int], Proposal]
         good = seen.rows and (seen.used + seen.auxiliary) / seen.rows >= ENOUGH and seen.pairs and seen.given
         if good and share >= ENOUGH:
             yield (share, sum(looked)), Proposal(settings, report)
+
+
+def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
+    """The share of the places that are looked up at which something stands."""
+    found: dict[tuple[str, str], bool] = {}
+    for row in rows:
+        with suppress(RowError):
+            for what, path, scope in builder.looked_up(row):
+                found[what, path.text] = found.get((what, path.text), False) or path.find(scope) is not ABSENT
+    return sum(found.values()) / max(1, len(found))
 
 
 def _rows(own: dict[str, str]) -> list[object]:

@@ -2,12 +2,23 @@
 
 import io
 from collections.abc import Iterator
-from typing import IO, Any
+from typing import IO, Annotated, Any
+
+from pydantic import AfterValidator
 
 from prefcurate.schemas.formats.json_values import as_it_stands, rows_of
 from prefcurate.schemas.formats.lines import MAX_DOCUMENT_BYTES, RAW_LIMIT, Guarded, JsonRow, parse_json
-from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, missing_message, row_scope
+from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, missing_message, parse_path, row_scope
 from prefcurate.schemas.records import Unreadable
+
+
+def _is_path(text: str) -> str:
+    parse_path(text)
+    return text
+
+
+RowsPath = Annotated[str, AfterValidator(_is_path)]
+"""A setting that is the path of the rows inside of a document."""
 
 
 def rows_inside(stream: IO[bytes], path: Path, max_document: int = MAX_DOCUMENT_BYTES) -> Iterator[JsonRow]:

@@ -3,6 +3,9 @@
 import fnmatch
 import re
 from functools import lru_cache
+from typing import Annotated
+
+from pydantic import AfterValidator
 
 from prefcurate.schemas.formats.base import SourceFile, plain_name
 
@@ -27,6 +30,15 @@ def pattern_of(text: str) -> re.Pattern[str]:
     if NAME in found.groupindex:
         raise ValueError(f"{text!r}: the group {NAME!r} is the whole name of the file; call yours otherwise")
     return found
+
+
+def _is_pattern(text: str) -> str:
+    pattern_of(text)
+    return text
+
+
+NamePattern = Annotated[str, AfterValidator(_is_pattern)]
+"""A setting that is a pattern of file names."""
 
 
 def groups_of(file: SourceFile, text: str) -> dict[str, str | None]:

@@ -5,20 +5,17 @@ rows before it, so that each row has an account of its own; the first row of a s
 rows of its set is held in memory: of a file whose sets stand together that is one set.
 """
 
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
 
-import pyarrow as pa
-
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import Scope
-from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.rows import BROKEN_OFF, RowError
 from prefcurate.schemas.formats.sets import RowSet, Score, SetResponse
 from prefcurate.schemas.records import Auxiliary, GivenPair, InputRow, Pairs
 
@@ -51,7 +48,7 @@ class _Set:
 def _census(builder: PairBuilder, rows: Iterator[JsonRow], columns: bool) -> dict[str, _Set]:
     """The sets of a file by their key. A file that breaks in the middle breaks again when its rows are given."""
     sets: dict[str, _Set] = {}
-    with suppress(OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException):
+    with suppress(*BROKEN_OFF):
         for row in rows:
             builder.outcome_row(row, columns, partial(_counted, builder, sets))
     return sets

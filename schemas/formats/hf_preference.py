@@ -8,7 +8,7 @@ common turns; of plain text the common words. Ratings in `score_chosen` and `sco
 import os.path
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
@@ -110,7 +110,7 @@ def _has(row: Scope, spec: RatingSpec) -> bool:
 
 
 def _as_mapping(settings: PreferenceFields) -> Fields:
-    scores = {"a": settings.score_chosen, "b": settings.score_rejected}
+    scores: dict[Literal["a", "b"], FieldSpec | None] = {"a": settings.score_chosen, "b": settings.score_rejected}
     about: dict[str, Any] = {name: getattr(settings, name) for name in About.model_fields}
     return Fields(
         **about,

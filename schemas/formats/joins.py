@@ -15,14 +15,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats.base import Lasting, Opener, SourceFile
-from prefcurate.schemas.formats.file_names import FILE, NAME, is_called, pattern_of
+from prefcurate.schemas.formats.documents import RowsPath
+from prefcurate.schemas.formats.file_names import FILE, NAME, NamePattern, is_called
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
-from prefcurate.schemas.formats.mapping_paths import Missing, Path, look_up, parse_path, row_scope
+from prefcurate.schemas.formats.mapping_paths import Missing, Path, look_up, row_scope
 from prefcurate.schemas.formats.mapping_template import Template
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError, raw_of
@@ -41,9 +42,9 @@ class JoinSpec(Lasting):
     """A pattern of the last steps of a file's address: answers.csv, answers/*.jsonl."""
     key: FieldSpec
     on: FieldSpec
-    file_name: str | None = None
+    file_name: NamePattern | None = None
     """What the names of the joined files say: a pattern whose groups lie at `@file.…` in their rows, for `key`."""
-    rows_at: str | None = Field(default=None, alias="rows")
+    rows_at: RowsPath | None = Field(default=None, alias="rows")
     """JSON: the field path of the list of rows inside the joined document."""
 
     @model_validator(mode="before")
@@ -53,20 +54,6 @@ class JoinSpec(Lasting):
         return (
             {"on" if key is True else key: value for key, value in given.items()} if isinstance(given, dict) else given
         )
-
-    @field_validator("file_name")
-    @classmethod
-    def _known_pattern(cls, given: str | None) -> str | None:
-        if given is not None:
-            pattern_of(given)
-        return given
-
-    @field_validator("rows_at")
-    @classmethod
-    def _known_path(cls, given: str | None) -> str | None:
-        if given is not None:
-            parse_path(given)
-        return given
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_paths import Scope
@@ -41,16 +41,9 @@ class LabelSpec(Rule):
 class RatingSpec(About):
     """One score of one response: `{of: a, path: score_a, attribute: {constant: helpfulness}, scale: [1, 5]}`."""
 
-    of: str
+    of: Literal["a", "b"]
     path: FieldSpec
     scale: tuple[float, float] | None = None
-
-    @field_validator("of")
-    @classmethod
-    def _side(cls, of: str) -> str:
-        if of not in ("a", "b"):
-            raise ValueError(f"{of!r} is neither a nor b")
-        return of
 
 
 @dataclass(frozen=True)
@@ -117,7 +110,7 @@ class Asker:
         scores: list[GivenRating] = []
         unknown: list[str] = []
         for entry in self._labels:
-            for scope in self.scopes(entry.spec, row):
+            for scope in scopes_of(self.look, entry.spec.each, row):
                 ruled = entry.spec.apply(self.look, scope)
                 scores += self._scores(entry, ruled, scope)
                 if ruled.unknown is not None:
@@ -130,14 +123,6 @@ class Asker:
             if asked(entry.spec):
                 scores += self._rating(entry, row)
         return Opinions(tuple(given), tuple(scores))
-
-    def scopes(self, spec: LabelSpec, row: Scope) -> Iterator[Scope]:
-        """Where an entry's paths start: at the row, or with `each` at every element that is there."""
-        if spec.each is None:
-            yield row
-            return
-        for key, element in elements_of(self.look.value(spec.each, row), spec.each):
-            yield row.within(key, element)
 
     def about(self, entry: Entry, scope: Scope) -> "Who":
         """Who gives a rating and of what."""
@@ -231,12 +216,16 @@ class Asker:
         )
 
 
-def elements_of(value: Any, each: FieldSpec) -> Iterator[tuple[str | int, Any]]:
-    """What is there of a list (with its number) or of an object (with its key).
+def scopes_of(look: Looker, each: FieldSpec | None, scope: Scope) -> Iterator[Scope]:
+    """Where paths start: at the scope itself, or with `each` at every element that is there of a list or an object.
 
     Raises:
-        RowError: the value is neither.
+        RowError: the value at `each` is neither.
     """
+    if each is None:
+        yield scope
+        return
+    value = look.value(each, scope)
     if is_nothing(value):
         return
     if isinstance(value, Mapping):
@@ -245,7 +234,7 @@ def elements_of(value: Any, each: FieldSpec) -> Iterator[tuple[str | int, Any]]:
         elements = list(enumerate(value))
     else:
         raise RowError("wrong type", f"each: {str(each)!r} should be a list and is {str(value)[:80]!r}")
-    yield from ((key, element) for key, element in elements if not is_nothing(element))
+    yield from (scope.within(key, element) for key, element in elements if not is_nothing(element))
 
 
 def _mirrored(label: GivenLabel) -> GivenLabel:

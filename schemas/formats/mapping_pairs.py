@@ -10,7 +10,7 @@ from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.conversations import conversations, first_turns, prompt_of, text_of, with_context
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
-from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec
+from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec, scopes_of
 from prefcurate.schemas.formats.mapping_paths import Path, Scope, row_scope
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_sets import SetAsker
@@ -66,7 +66,7 @@ class PairBuilder:
         yield from self._sets.looked_up(row)
         for entry in self._labels:
             if entry.each is not None:
-                for scope in self._asker.scopes(entry, row):
+                for scope in scopes_of(self._look, entry.each, row):
                     for spec in entry.specs():
                         yield from ((f"label, each {entry.each}", path, scope) for path in spec.looked_up(scope))
 

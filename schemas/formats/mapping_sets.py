@@ -5,7 +5,7 @@
     responses: [{text: answer_1, rank: rank_1}, {text: answer_2, rank: rank_2}]          columns
     responses: {text: response, ratings: [{path: helpfulness, attribute: {constant: helpfulness}}]}
                                                   one in each row: rows with the same prompt (or `group_by`) are a set
-    responses: {each: answers, text: ".", order: ranking}             `ranking` lists the numbers of the answers, best first
+    responses: {each: answers, text: ".", order: $.ranking}           `ranking` lists the numbers of the answers, best first
 
 `pairs` says which of a set become pairs, `min_gap` how much two ratings must differ to be a preference.
 """
@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings, plain_text
-from prefcurate.schemas.formats.mapping_labels import Asker, Entry, elements_of
+from prefcurate.schemas.formats.mapping_labels import Asker, Entry, scopes_of
 from prefcurate.schemas.formats.mapping_paths import ABSENT, HERE, Path, Scope, missing_message
 from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.mapping_values import is_nothing
@@ -137,8 +137,7 @@ class SetAsker:
         if spec.each is None:
             yield Scope(row.row, row.element, number, row.columns)
             return
-        for key, element in elements_of(self._look.value(spec.each, row), spec.each):
-            yield row.within(key, element)
+        yield from scopes_of(self._look, spec.each, row)
 
     def _ranked(self, spec: ResponseSpec, scope: Scope) -> Iterator[Score]:
         rank = self._look.number(spec.rank, scope)
@@ -151,7 +150,7 @@ class SetAsker:
 
     def _rated(self, ratings: list[Entry], scope: Scope) -> Iterator[Score]:
         for entry in ratings:
-            for inner in self._elements(entry.spec, scope):
+            for inner in scopes_of(self._look, entry.spec.each, scope):
                 value = self._look.number(entry.spec.path, inner)
                 if value is not None:
                     about = self._asker.about(entry, inner)
@@ -165,13 +164,6 @@ class SetAsker:
                         about.rationale,
                         compares=entry.spec.compares,
                     )
-
-    def _elements(self, spec: ScoreSpec, scope: Scope) -> Iterator[Scope]:
-        if spec.each is None:
-            yield scope
-            return
-        for key, element in elements_of(self._look.value(spec.each, scope), spec.each):
-            yield scope.within(key, element)
 
 
 _LETTERS = re.compile(r"[^\s>=<,]+")

@@ -5,13 +5,13 @@ spans: {of: b, each: highlights, text: quote, label: {constant: good}} the words
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import field_validator, model_validator
+from pydantic import model_validator
 
 from prefcurate.schemas.canonical import canonical_text
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
-from prefcurate.schemas.formats.mapping_labels import Asker, Entry, elements_of
+from prefcurate.schemas.formats.mapping_labels import Asker, Entry, scopes_of
 from prefcurate.schemas.formats.mapping_paths import Scope
 from prefcurate.schemas.formats.mapping_rules import About
 from prefcurate.schemas.formats.rows import RowError
@@ -22,19 +22,12 @@ from prefcurate.schemas.records import GivenSpan
 class SpanSpec(About):
     """Spans of one response: with `each` one for each element of a list, else one in the row."""
 
-    of: str
+    of: Literal["a", "b"]
     each: FieldSpec | None = None
     start: FieldSpec | None = None
     end: FieldSpec | None = None
     text: FieldSpec | None = None
     label: FieldSpec
-
-    @field_validator("of")
-    @classmethod
-    def _side(cls, of: str) -> str:
-        if of not in ("a", "b"):
-            raise ValueError(f"{of!r} is neither a nor b")
-        return of
 
     @model_validator(mode="after")
     def _offsets_or_words(self) -> "SpanSpec":
@@ -66,17 +59,10 @@ class SpanAsker:
         """
         for entry in self._spans:
             text = responses[entry.spec.of]
-            for scope in self._scopes(entry.spec, row):
+            for scope in scopes_of(self._look, entry.spec.each, row):
                 if not isinstance(text, str):
                     raise RowError("wrong type", f"spans need response_{entry.spec.of} to be text")
                 yield from self._span(entry, scope, text)
-
-    def _scopes(self, spec: SpanSpec, row: Scope) -> Iterator[Scope]:
-        if spec.each is None:
-            yield row
-            return
-        for key, element in elements_of(self._look.value(spec.each, row), spec.each):
-            yield row.within(key, element)
 
     def _span(self, entry: Entry, scope: Scope, text: str) -> Iterator[GivenSpan]:
         place = self._place(entry.spec, scope, text)

@@ -10,21 +10,18 @@ A solution is one response, its steps on lines; each label of a step is a span o
 rows to one problem are compared by their outcome: right above wrong. Those with the same outcome say nothing of each other.
 """
 
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import combinations
 from typing import Any, ClassVar, Literal
 
-import pyarrow as pa
-
 from prefcurate.schemas.canonical import canonical_text
 from prefcurate.schemas.formats.base import Opener, ReadUnit
 from prefcurate.schemas.formats.gather import ALONE
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.prm_layouts import Solution, Step, solution_of
-from prefcurate.schemas.formats.rows import Outcome, RowError, assistant, object_of, raw_of, user
+from prefcurate.schemas.formats.rows import BROKEN_OFF, Outcome, RowError, assistant, object_of, raw_of, user
 from prefcurate.schemas.formats.sets import Score, compared, with_ratings, with_spans
 from prefcurate.schemas.formats.tabular import TabularReader
 from prefcurate.schemas.records import (
@@ -60,7 +57,7 @@ class PrmReader(TabularReader):
         """Every solution of the unit's file, in file order; the file is read twice."""
         problems: dict[str, _Problem] = {}
         # A file that breaks in the middle breaks again when its rows are given.
-        with suppress(OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException):
+        with suppress(*BROKEN_OFF):
             for row in self.rows(unit.file, open_file):
                 with suppress(RowError):
                     solution = self._solution(row)

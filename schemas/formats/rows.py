@@ -2,15 +2,20 @@
 
 import json
 import re
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import IO, Any
+
+import pyarrow as pa
 
 from prefcurate.schemas.formats.base import Opener, SourceFile, plain_name
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
 from prefcurate.schemas.records import Auxiliary, InputRow, Message, Pairs, ParseStatus, Unreadable, Verdict
 
 Outcome = Pairs | Auxiliary | Unreadable
+BROKEN_OFF = (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException)
+"""What the rows of a file raise that breaks in its middle."""
 TOO_DEEP = Unreadable("bad JSON", "nested too deeply")
 
 

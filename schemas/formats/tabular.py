@@ -25,8 +25,8 @@ from pydantic import ConfigDict, Field, field_validator
 
 from prefcurate.schemas.formats.base import Opener, Reader, SourceFile
 from prefcurate.schemas.formats.cells import cell_records, is_broken
-from prefcurate.schemas.formats.documents import rows_inside
-from prefcurate.schemas.formats.file_names import FILE, NAME, groups_of, pattern_of
+from prefcurate.schemas.formats.documents import RowsPath, rows_inside
+from prefcurate.schemas.formats.file_names import FILE, NAME, NamePattern, groups_of
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows, parse_json
 from prefcurate.schemas.formats.mapping_paths import parse_path
 from prefcurate.schemas.formats.rows import file_name, raw_of
@@ -75,31 +75,16 @@ class TabularReader(Reader):
     """CSV, XLSX: the names of the columns, for files without a header."""
     sheet: str | int | None = None
     """XLSX: the name of the sheet, or its number from 1; the first that is not hidden by default."""
-    rows_at: str | None = Field(default=None, alias="rows")
+    rows_at: RowsPath | None = Field(default=None, alias="rows")
     """JSON: the field path of the list of rows inside the document, such as data.items."""
+    file_name: NamePattern | None = None
+    """What the files' names say: a regular expression with named groups, which lie at `@file.…` in the rows."""
 
     @field_validator("delimiter", "quote")
     @classmethod
     def _one_character(cls, given: str | None, info: Any) -> str | None:
         if given is not None and len(given) != 1 and not (info.field_name == "quote" and given == ""):
             raise ValueError(f"{given!r} is not one character")
-        return given
-
-    file_name: str | None = None
-    """What the files' names say: a regular expression with named groups, which lie at `@file.…` in the rows."""
-
-    @field_validator("file_name")
-    @classmethod
-    def _pattern_of_names(cls, given: str | None) -> str | None:
-        if given is not None:
-            pattern_of(given)
-        return given
-
-    @field_validator("rows_at")
-    @classmethod
-    def _path_of_rows(cls, given: str | None) -> str | None:
-        if given is not None:
-            parse_path(given)
         return given
 
     @field_validator("encoding")

@@ -10,7 +10,6 @@ told for the odd and the even items, since the rule's two settings were chosen o
 
 import gzip
 import json
-import math
 import re
 import sys
 from collections.abc import Sequence
@@ -22,6 +21,8 @@ import numpy as np
 
 from prefcurate.transforms.embed.embedder import embedder_of
 from prefcurate.transforms.embed.options import EmbedOptions
+from prefcurate.transforms.ingest.agreement import wilson_upper
+from prefcurate.transforms.rubrics.statistics import wilson_low
 from prefcurate.transforms.screen.rephrased import RephrasedIndex, numbers, rephrased_flag
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -53,9 +54,7 @@ def texts(data: Path) -> tuple[list[str], list[str], list[str]]:
 
 def wilson(found: int, of: int) -> str:
     """A share with its interval."""
-    z, share = 1.96, found / of
-    middle, half = share + z * z / (2 * of), z * math.sqrt(share * (1 - share) / of + z * z / (4 * of * of))
-    return f"{share:.4f} [{(middle - half) / (1 + z * z / of):.4f}, {(middle + half) / (1 + z * z / of):.4f}]"
+    return f"{found / of:.4f} [{wilson_low(found / of, of):.4f}, {wilson_upper(found, of):.4f}]"
 
 
 def with_numbers(prompts: Sequence[str], similar: np.ndarray, index: RephrasedIndex) -> list[int]:

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from prefcurate.transforms.annotate.annotator import Question
 from prefcurate.transforms.annotate.texts import ALL, span
+from prefcurate.transforms.embed.matrix import matrix_of
 from prefcurate.transforms.store.snapshot import Snapshot
 
 Float32s = npt.NDArray[np.float32]
@@ -87,7 +88,7 @@ def vectors(snapshot: Snapshot, shard: int, fingerprint: str, pairs: pa.Table) -
     known = _keys(found)
     places = [pc.index_in(_keys(_texts(pairs, text)), value_set=known) for text in _ROLES]
     rows = np.flatnonzero(np.logical_and.reduce([place.is_valid().to_numpy(zero_copy_only=False) for place in places]))
-    matrix = _matrix(found.column("vector"), found.num_rows)
+    matrix = matrix_of(found.column("vector"))
     return Vectors(rows, *(matrix[place.take(pa.array(rows)).to_numpy().astype(np.int64)] for place in places))
 
 
@@ -100,11 +101,3 @@ def _texts(pairs: pa.Table, text: str) -> pa.Table:
 def _keys(texts: pa.Table) -> pa.Array:
     columns = (texts.column(name).combine_chunks() for name in ("prompt_id", "text_id", "role"))
     return pc.binary_join_element_wise(*columns, " ")
-
-
-def _matrix(column: pa.ChunkedArray, rows: int) -> Float32s:
-    if not rows:
-        return np.zeros((0, 1), np.float32)
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    matrix: Float32s = flat.reshape(rows, -1).astype(np.float32)
-    return matrix

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import shard_of
-from prefcurate.schemas.formats.rows import TOO_DEEP
+from prefcurate.schemas.formats.rows import BROKEN_OFF, TOO_DEEP
 from prefcurate.schemas.records import Auxiliary, InputRow, Pairs, Unreadable
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.orient import STAGED, orient, orient_materials, row_hash, slim
@@ -243,7 +242,7 @@ def _rows(intake: Intake) -> Iterator[InputRow]:
         for row in islice(intake.source.reader.read(intake.unit, opener(intake)), intake.limit):
             line = row.line
             yield row
-    except (OSError, EOFError, zlib.error, UnicodeError, pa.ArrowException) as error:
+    except BROKEN_OFF as error:
         yield broken_off(error, line, intake.unit.file.name)
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from prefcurate.transforms.embed.matrix import matrix_of
 from prefcurate.transforms.ingest.benchmarks import BenchmarkText
 from prefcurate.transforms.screen.responses import Flag
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -104,13 +105,8 @@ def rephrased_index(texts: Iterable[BenchmarkText], snapshot: Snapshot, fingerpr
         )
         found = connection.sql(query, params={"role": ROLE, "fingerprint": fingerprint}).to_arrow_table()
     told = [by_id[key] for key in found["prompt_id"].to_pylist()]
-    vectors = _matrix(found["vector"], found.num_rows)
+    vectors = matrix_of(found["vector"])
     return RephrasedIndex(vectors, tuple((t.benchmark, t.line) for t in told), tuple(numbers(t.text) for t in told))
-
-
-def _matrix(column: pa.ChunkedArray, rows: int) -> NDArray[np.float32]:
-    flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False) if rows else np.empty(0, np.float32)
-    return np.asarray(flat, np.float32).reshape(rows, -1) if rows else np.empty((0, 0), np.float32)
 
 
 class Rephrased:
@@ -148,7 +144,7 @@ class Rephrased:
             )
             params = {"fingerprint": self._fingerprint, "first": first, "last": last}
             found = connection.sql(query, params=params).to_arrow_table()
-        return found["prompt_id"].to_pylist(), _matrix(found["vector"], found.num_rows)
+        return found["prompt_id"].to_pylist(), matrix_of(found["vector"])
 
 
 def rephrased_flag(

@@ -54,7 +54,7 @@ def test_a_row_without_marks_has_no_spans_and_a_misspelt_name_is_told():
 @pytest.mark.parametrize(
     ("spec", "words"),
     [
-        ({"of": "c", "text": "q", "label": "l"}, "neither a nor b"),
+        ({"of": "c", "text": "q", "label": "l"}, "Input should be 'a' or 'b'"),
         ({"of": "a", "start": "s", "label": "l"}, "offsets of characters"),
         ({"of": "a", "start": "s", "end": "e", "text": "t", "label": "l"}, "offsets of characters"),
     ],
