@@ -57,7 +57,7 @@ def canonical_messages(messages: Iterable[Message]) -> tuple[Message, ...]:
 
 
 def _canonical_parts(parts: Sequence[Part]) -> tuple[Part, ...]:
-    return tuple(part for part in map(_canonical_part, parts) if part != _EMPTY)
+    return tuple(part for part in map(_canonical_part, parts) if part.text != "" or part != _EMPTY)
 
 
 _EMPTY = Part(type="text", text="")

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from pydantic import model_validator
 
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
-from prefcurate.schemas.formats.mapping_paths import Scope
+from prefcurate.schemas.formats.mapping_paths import Path, Scope
 from prefcurate.schemas.formats.mapping_rules import About, Rule, Ruled, kind_of, order_of
+from prefcurate.schemas.formats.mapping_template import Template
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenRating, Order, Verdict
 
 ANONYMOUS = "anonymous"
 """The annotator of a label that nobody's name stands at."""
+
+_SHORT = 64
+_MOST_KNOWN = 10_000
 
 _VERDICTS = {"a": Verdict.FIRST, "b": Verdict.SECOND}
 _RULES = frozenset({"path", "path_a", "path_b", "columns", "constant", "p_a"})
@@ -86,6 +91,27 @@ class Entry:
         field, from_row = self.about.get(name, (None, False))
         return field, scope.root if from_row else scope
 
+    @cached_property
+    def places(self) -> tuple[tuple[Path, bool], ...] | None:
+        """The paths whose text and a label's word are all that a label depends on; None where there is more (a strength, a rationale)."""
+        specs = [field for field, _ in self.about.values()]
+        own = any(getattr(self.spec, name, None) is not None for name in ("strength", "p_a"))
+        if own or "rationale" in self.about or any(isinstance(spec.parsed, Template) or spec.first for spec in specs):
+            return None
+        return tuple(
+            (field.parsed, from_row) for field, from_row in self.about.values() if isinstance(field.parsed, Path)
+        )
+
+    def names(self, scope: Scope) -> tuple[str, ...] | None:
+        """What stands at the places; None unless all of it is short text."""
+        found = []
+        for path, from_row in self.places or ():
+            value = path.find(scope.root if from_row else scope)
+            if type(value) is not str or len(value) > _SHORT:
+                return None
+            found.append(value)
+        return tuple(found)
+
 
 class Asker:
     """Reads labels and ratings; `default` is what the fields beside `label` say about annotator, kind, order, …"""
@@ -96,6 +122,7 @@ class Asker:
         self.look = look
         self._labels = [Entry.of(spec, default) for spec in labels]
         self._ratings = [Entry.of(spec, default) for spec in ratings]
+        self._known: dict[tuple[int, str | None, tuple[str, ...]], GivenLabel] = {}
 
     def opinions(self, row: Scope, asked: Callable[[RatingSpec], bool]) -> Opinions:
         """The opinions of a row, with those ratings that are asked for.
@@ -109,14 +136,14 @@ class Asker:
         given: list[GivenLabel] = []
         scores: list[GivenRating] = []
         unknown: list[str] = []
-        for entry in self._labels:
+        for number, entry in enumerate(self._labels):
             for scope in scopes_of(self.look, entry.spec.each, row):
                 ruled = entry.spec.apply(self.look, scope)
                 scores += self._scores(entry, ruled, scope)
                 if ruled.unknown is not None:
                     unknown.append(ruled.unknown)
                 if ruled.word is not None or ruled.unknown is not None:
-                    given.append(self._label(entry, ruled, scope))
+                    given.append(self._label(number, entry, ruled, scope))
         if unknown and len(unknown) == len(given):
             raise RowError("unknown label", unknown[0])
         for entry in self._ratings:
@@ -152,7 +179,20 @@ class Asker:
         field, where = entry.where("order", scope)
         return order_of(field, self.look, where)
 
-    def _label(self, entry: Entry, ruled: Ruled, scope: Scope) -> GivenLabel:
+    def _label(self, number: int, entry: Entry, ruled: Ruled, scope: Scope) -> GivenLabel:
+        """A label; the same few annotators stand in a million rows, and what they say under the same conditions is made once."""
+        plain = entry.places is not None and ruled.strength is None and ruled.unknown is None
+        names = entry.names(scope) if plain else None
+        if names is None:
+            return self._made(entry, ruled, scope)
+        key = (number, ruled.word, names)
+        if key not in self._known:
+            if len(self._known) == _MOST_KNOWN:
+                self._known.clear()
+            self._known[key] = self._made(entry, ruled, scope)
+        return self._known[key]
+
+    def _made(self, entry: Entry, ruled: Ruled, scope: Scope) -> GivenLabel:
         strength = self.look.number(entry.spec.strength, scope)
         label = GivenLabel(
             annotator=self._annotator(entry, scope),

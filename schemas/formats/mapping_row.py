@@ -1,5 +1,6 @@
 """What the fields of a mapping's rows are called: the setting `fields`."""
 
+from functools import cached_property
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
@@ -88,14 +89,14 @@ class Fields(About):
             raise ValueError("one response in each row: `prompt` (or `group_by`) must say which rows belong together")
         return self
 
-    @property
+    @cached_property
     def is_about_prompts(self) -> bool:
         """Whether rows say something of a prompt alone: they have a reference, checks or a rubric, and nothing of a response."""
         materials = (self.reference, self.checks, self.rubric)
         others = [name for name in type(self).model_fields if name not in _OF_A_PROMPT and getattr(self, name)]
         return self.prompt is not None and any(materials) and not set(others) - {"pairs"}
 
-    @property
+    @cached_property
     def is_spread(self) -> bool:
         """Whether the responses of a set stand in several rows."""
         return self.group_by is not None or (len(self.responses) == 1 and self.responses[0].each is None)

@@ -179,7 +179,7 @@ class Rule(About):
         own_words = self.same_as is None or self.values is not None
         meaning = self.table.get(value) if own_words and value is not ABSENT else None
         if meaning is not None:
-            return _worded(meaning)
+            return _WORDED[meaning]
         if is_nothing(value):
             return Ruled()
         return Ruled(unknown=f"{str(self.path)!r} is {value!r}; {self._known()}", raw=str(value))
@@ -221,6 +221,9 @@ def _worded(
     word: str, strength: float | None = None, scores: tuple[float | None, float | None] = (None, None)
 ) -> Ruled:
     return Ruled(None if word == "skip" else word, strength=strength, scores=scores)
+
+
+_WORDED = {word: _worded(word) for word in WORDS}
 
 
 def _same(one: Any, other: Any) -> bool:

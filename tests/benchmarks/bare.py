@@ -5,8 +5,8 @@
 No Beam, no store, no units, no pinned versions, no commits, no accounts, no quarantine, one kind of row. What remains:
 
 - ingest: `json.loads`, canonical text and ids of `schemas.canonical`, Arrow tables split by shard into Parquet, then for each
-  shard DuckDB's sort and Parquet (zstd) of comparisons, occurrences and annotations. The reader is four lines instead of one that a
-  configuration describes;
+  shard DuckDB's sort and Parquet (zstd) of comparisons, occurrences and annotations with all of their columns and the stage's ids. The
+  reader is a few lines instead of one that a configuration describes;
 - screen: the stage's own functions for shingles, rensa's MinHash, benchmark runs and refusals, numpy's sorts of the bands, scipy's
   components, Parquet;
 - consensus: DuckDB's join of votes, the stage's own functions for votes, fit (crowd-kit) and decisions, Parquet;
@@ -18,7 +18,7 @@ The last three read the parts that the stages before wrote.
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -57,15 +57,14 @@ from prefcurate.transforms.store.store import Store
 PROCESSES = 2
 _TEXT = ("comparison_id", "prompt_id", "conversation_id", "prompt_text", "response_a_text", "response_b_text")
 _COLUMNS = [field.name for field in TABLES["comparisons"].schema]
+_OCCURRENCE = [f for f in TABLES["occurrences"].schema if f.name not in ("prompt_id", "comparison_id")]
+_OUTER = ("prompt_id", "comparison_id", "occurrence_id", "row_hash", "fingerprint")
+_OPINION = [f for f in TABLES["annotations"].schema if f.name not in _OUTER]
 _FACTS = pa.schema(
     [
         *TABLES["comparisons"].schema.remove_metadata(),
-        ("row_hash", pa.string()),
-        ("row_id", pa.string()),
-        ("reversed", pa.bool_()),
-        ("number", pa.int64()),
-        ("occurrence_id", pa.string()),
-        ("votes", pa.list_(pa.struct([(n, pa.string()) for n in ("annotation_id", "who", "kind", "order", "label")]))),
+        *_OCCURRENCE,
+        ("opinions", pa.list_(pa.struct(_OPINION))),
     ]
 )
 
@@ -91,22 +90,26 @@ def _write(path: Path, tables: Iterable[pa.Table | pa.RecordBatch], schema: pa.S
 
 def ingest(config: Config, out: Path) -> None:
     """Files to sorted Parquet, in two passes."""
-    files = sorted(str(path) for path in Path(str(config.sources[0].path)).glob("*.jsonl"))
-    _each(partial(_read, config.shards, out), files)
+    source = config.sources[0]
+    files = sorted(str(path) for path in Path(str(source.path)).glob("*.jsonl"))
+    same = {"source": source.name, "licence": source.licence, "fingerprint": source.fingerprint()}
+    _each(partial(_read, config.shards, out, same), files)
     _each(partial(_sort, out), range(config.shards))
 
 
-def _read(shards: int, out: Path, name: str) -> None:
+def _read(shards: int, out: Path, same: Mapping[str, str | None], name: str) -> None:
+    same = {**same, "file": name, "intake_id": canonical.stable_hash("intake", name)}
     with open(name, encoding="utf-8") as stream:
-        rows = [made for number, line in enumerate(stream) if (made := _row(number, json.loads(line))) is not None]
-    table = pa.Table.from_pylist(rows, schema=_FACTS)
-    owner = np.array([canonical.shard_of(row["prompt_id"], shards) for row in rows])
+        rows = [_row(number, json.loads(line), same) for number, line in enumerate(stream)]
+    kept = [row for row in rows if row is not None]
+    table = pa.Table.from_pylist(kept, schema=_FACTS)
+    owner = np.array([canonical.shard_of(row["prompt_id"], shards) for row in kept])
     for shard in range(shards):
         mine = table.filter(pa.array(owner == shard))
         pq.write_table(mine, out / f"staged-{shard}-{Path(name).stem}.parquet", compression="lz4")
 
 
-def _row(number: int, row: dict[str, Any]) -> dict[str, Any] | None:
+def _row(number: int, row: dict[str, Any], same: Mapping[str, str | None]) -> dict[str, Any] | None:
     if row["answer2"] is None:
         return None
     texts = [canonical.canonical_text(row[name]) for name in ("question", "answer1", "answer2")]
@@ -116,10 +119,9 @@ def _row(number: int, row: dict[str, Any]) -> dict[str, Any] | None:
     ids = [canonical.response_id(side) for side in sides]
     turned = ids[1] < ids[0]
     (a_id, a, a_text), (b_id, b, b_text) = sorted(zip(ids, sides, texts[1:], strict=True), key=lambda side: side[0])
-    prompt_id = canonical.prompt_id(prompt)
-    row_hash = canonical.stable_hash("row", json.dumps(row, sort_keys=True))
-    words = {"1": "b" if turned else "a", "2": "a" if turned else "b", "0": "tie"}
+    prompt_id, row_id = canonical.prompt_id(prompt), str(row["id"])
     return {
+        **same,
         "prompt_id": prompt_id,
         "comparison_id": canonical.comparison_id(prompt_id, a_id, b_id),
         "conversation_id": canonical.conversation_id(prompt),
@@ -132,37 +134,55 @@ def _row(number: int, row: dict[str, Any]) -> dict[str, Any] | None:
         "response_a_text": a_text,
         "response_b_text": b_text,
         "origin": "data",
-        "row_hash": row_hash,
-        "row_id": str(row["id"]),
+        "row_hash": canonical.stable_hash("row", json.dumps(row, sort_keys=True)),
+        "row_id": row_id,
+        "repeat": 0,
         "reversed": turned,
+        "line": number + 1,
         "number": number,
-        "occurrence_id": canonical.stable_hash("occurrence", row["id"]),
-        "votes": [
-            {
-                "annotation_id": canonical.stable_hash("annotation", row["id"], index),
-                "who": vote["who"],
-                "kind": vote["kind"],
-                "order": vote["order"],
-                "label": words.get(vote["vote"]),
-            }
-            for index, vote in enumerate(row["votes"])
-        ],
+        "facts": len(row["votes"]),
+        "occurrence_id": canonical.stable_hash("occurrence", same["source"], "row_id", row_id, 0, 0),
+        "opinions": [_opinion(index, vote, row_id, same["source"], turned) for index, vote in enumerate(row["votes"])],
+    }
+
+
+_WORDS = {False: {"1": "a", "2": "b", "0": "tie"}, True: {"1": "b", "2": "a", "0": "tie"}}
+_TURNED = {"ab": "ba", "ba": "ab"}
+
+
+def _opinion(index: int, vote: Mapping[str, str], row_id: str, source: str | None, turned: bool) -> dict[str, Any]:
+    who, order = vote["who"], vote["order"]
+    identity = canonical.stable_hash("annotation", source, row_id, 0, 0, index)
+    return {
+        "annotation_id": identity,
+        "judgement_id": identity,
+        "annotator": f"{vote['kind']}:{source}/{who}",
+        "kind": vote["kind"],
+        "family": f"{source}/{who}" if vote["kind"] == "person" else who.lower(),
+        "label": _WORDS[turned].get(vote["vote"]),
+        "order_shown": _TURNED.get(order, order) if turned else order,
+        "sample": 0,
+        "attempt": 0,
+        "attribute": "overall",
+        "context": "none",
+        "parse_status": "ok",
     }
 
 
 def _sort(out: Path, shard: int) -> None:
     staged = f"read_parquet('{out}/staged-{shard}-*.parquet')"
+    of_annotations = ", ".join(f"opinion.{f.name}" if f in _OPINION else f.name for f in TABLES["annotations"].schema)
     queries = {
         "comparisons": f"SELECT {', '.join(_COLUMNS)} FROM {staged} "  # noqa: S608
-        "QUALIFY row_number() OVER (PARTITION BY comparison_id ORDER BY number) = 1 ORDER BY prompt_id, comparison_id",
-        "occurrences": "SELECT prompt_id, comparison_id, occurrence_id, row_hash, row_id, reversed, number "  # noqa: S608
-        f"FROM {staged} ORDER BY prompt_id, comparison_id",
-        "annotations": "SELECT * EXCLUDE (vote), vote.* FROM (SELECT prompt_id, comparison_id, occurrence_id, "  # noqa: S608
-        f"unnest(votes) AS vote FROM {staged}) ORDER BY prompt_id, vote.annotation_id",
+        "QUALIFY row_number() OVER (PARTITION BY comparison_id ORDER BY number) = 1",
+        "occurrences": f"SELECT {', '.join(TABLES['occurrences'].schema.names)} FROM {staged}",  # noqa: S608
+        "annotations": f"SELECT {of_annotations} FROM (SELECT * EXCLUDE (opinions), "  # noqa: S608
+        f"unnest(opinions) AS opinion FROM {staged})",
     }
     for name, query in queries.items():
         with duckdb.connect(config={"threads": 1}) as connection:
-            reader = connection.sql(query).to_arrow_reader(2048)
+            ordered = f"SELECT * FROM ({query}) ORDER BY {', '.join(TABLES[name].order)}"  # noqa: S608
+            reader = connection.sql(ordered).to_arrow_reader(2048)
             _write(out / f"{name}-{shard}.parquet", reader, reader.schema)
 
 

@@ -59,7 +59,10 @@ TEXTS = {
 
 def slim(pair: dict[str, Any]) -> dict[str, Any]:
     """A row of `STAGED` without texts that stand in it twice: most of what is written, and read once."""
-    return pair | {text: None for text in TEXTS if _stands_in(pair[text.removesuffix("_text")], pair[text])}
+    return pair | {text: None for text, messages in _MESSAGES_OF.items() if _stands_in(pair[messages], pair[text])}
+
+
+_MESSAGES_OF = {text: text.removesuffix("_text") for text in TEXTS}
 
 
 def _stands_in(messages: list[dict[str, Any]], text: str) -> bool:

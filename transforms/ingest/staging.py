@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import islice
@@ -105,14 +105,19 @@ def stage_intake(
     writer = _StagedFile(join(root, "_pending", "ingest", run_id, f"{intake.intake_id}.parquet"))
     accounts = _Accounts()
     fingerprint = intake.source.fingerprint()
-    remember = partial(remembering, source=intake.source.name, tombstones=tombstones)
+    about = _about(intake, fingerprint)
+    remember = (
+        _whole
+        if tombstones == _NOTHING_FORGOTTEN
+        else partial(remembering, source=intake.source.name, tombstones=tombstones)
+    )
     with writer:
-        for batch in _batches(map(remember, _oriented(intake, fingerprint, shards))):
-            rows, table = _storable(batch)
+        for batch, characters in _batches(map(remember, _oriented(intake, shards))):
+            rows, table = _storable(batch, about)
             # Of rows that turned out to be unreadable only now, too, nothing forgotten may be kept.
             for row in map(remember, rows):
                 accounts.count(row, intake)
-            writer.add(table, sum(row.characters for row in rows))
+            writer.add(table, characters)
     quarantine = None
     if accounts.quarantined:
         table = pa.Table.from_pylist(accounts.quarantined, schema=TABLES["quarantine"].schema)
@@ -135,8 +140,8 @@ def stage_intake(
     )
 
 
-def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
-    source, about = intake.source.name, _about(intake, fingerprint)
+def _oriented(intake: Intake, shards: int) -> Iterator[_Row]:
+    source = intake.source.name
     for number, given in enumerate(_rows(intake)):
         try:
             hashed = row_hash(given.identity)
@@ -149,7 +154,6 @@ def _oriented(intake: Intake, fingerprint: str, shards: int) -> Iterator[_Row]:
             yield _Row(number, given, hashed).refused("bad text", error)
             continue
         for index, pair in enumerate(stored):
-            pair |= about
             pair["line"], pair["number"], pair["row_id"], pair["row_hash"] = given.line, number, given.row_id, hashed
             pair["shard"], pair["pair"] = shard_of(pair["prompt_id"], shards), index
         yield _Row(number, given, hashed, stored)
@@ -162,38 +166,46 @@ def _stored(outcome: Pairs | Auxiliary | Unreadable, source: str) -> Iterator[di
         yield orient_materials(outcome.prompt, outcome.materials)
 
 
-def _batches(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+def _batches(rows: Iterator[_Row]) -> Iterator[tuple[list[_Row], int]]:
+    """Some rows at a time, with the characters of their text."""
     batch: list[_Row] = []
     characters = 0
     for row in rows:
         batch.append(row)
         characters += row.characters
         if len(batch) == _BATCH or characters > _BATCH_CHARACTERS:
-            yield batch
+            yield batch, characters
             batch, characters = [], 0
     if batch:
-        yield batch
+        yield batch, characters
 
 
-def _storable(rows: list[_Row]) -> tuple[list[_Row], pa.Table]:
+def _storable(rows: list[_Row], about: Mapping[str, str | None]) -> tuple[list[_Row], pa.Table]:
     """The rows and their pairs as a table; those that no table can hold are refused: one would lose the whole file."""
     try:
-        return rows, _table(rows)
+        return rows, _table(rows, about)
     except (ValueError, TypeError, OverflowError):
-        kept = [row if (error := _misfit(row)) is None else row.refused("bad value", error) for row in rows]
-        return kept, _table(kept)
+        kept = [row if (error := _misfit(row, about)) is None else row.refused("bad value", error) for row in rows]
+        return kept, _table(kept, about)
 
 
-def _misfit(row: _Row) -> Exception | None:
+def _misfit(row: _Row, about: Mapping[str, str | None]) -> Exception | None:
     try:
-        _table([row])
+        _table([row], about)
     except (ValueError, TypeError, OverflowError) as error:
         return error
     return None
 
 
-def _table(rows: Iterable[_Row]) -> pa.Table:
-    return pa.Table.from_pylist([slim(pair) for row in rows for pair in row.pairs], schema=STAGED)
+def _table(rows: Iterable[_Row], about: Mapping[str, str | None]) -> pa.Table:
+    own = pa.schema([field for field in STAGED if field.name not in about])
+    pairs = pa.Table.from_pylist([slim(pair) for row in rows for pair in row.pairs], schema=own)
+    same = {name: pa.repeat(pa.scalar(value, pa.string()), pairs.num_rows) for name, value in about.items()}
+    return pa.table([same[name] if name in about else pairs[name] for name in STAGED.names], schema=STAGED)
+
+
+def _whole(row: _Row) -> _Row:
+    return row
 
 
 def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
@@ -201,8 +213,6 @@ def remembering(row: _Row, source: str, tombstones: Tombstones) -> _Row:
 
     Places of pairs in a row and of facts about a pair stay what they were, since ids hash them.
     """
-    if tombstones == _NOTHING_FORGOTTEN:
-        return row
     if isinstance(row.given.outcome, Unreadable):
         if tombstones.has_source(source):
             return row.forgotten(FORGOTTEN)
@@ -224,7 +234,7 @@ def _without(pair: dict[str, Any], tombstones: Tombstones) -> dict[str, Any]:
     return pair | left | {"facts": sum(map(len, left.values())) + len(pair["materials"])}
 
 
-def _about(intake: Intake, fingerprint: str) -> dict[str, Any]:
+def _about(intake: Intake, fingerprint: str) -> dict[str, str | None]:
     """What is the same in every row of a file."""
     return {
         "intake_id": intake.intake_id,

@@ -18,6 +18,21 @@ def only(row: dict, **fields) -> GivenLabel:
     return label
 
 
+def test_labels_that_are_made_once_differ_where_anything_about_them_does():
+    votes = [
+        {"v": word, "who": who, "kind": kind, "order": order}
+        for word in ("a", "b", "tie")
+        for who in ("x", "X", 7, "7", 7.5, None, "")
+        for kind in ("person", "llm_judge", " Person ")
+        for order in ("ab", "ba", "unknown")
+    ]
+    fields = {"annotator": "who", "kind": "kind", "order": "order"}
+    together = pair({"votes": votes * 2}, label={"each": "votes", "path": "v", **fields}).labels
+    alone = [only(vote, label={"path": "v", **fields}) for vote in votes]
+    assert list(together) == alone * 2
+    assert together[0] is together[len(votes)]
+
+
 @pytest.mark.parametrize(
     ("values", "raw", "verdict"),
     [
