@@ -16,6 +16,8 @@ _SHORTEST = 40
 """Characters below which nothing is said: a short answer needs no full stop."""
 _TAIL = 400
 """Characters of the end that are looked at, but for code blocks."""
+_PROSE = re.compile(r"[A-Z][\w'’]*(?:,? [\w'’`()-]+){7,12}[^{};=]{0,300}[.!?:]")
+"""A whole sentence, which is no comment in code."""
 _FENCE = re.compile(r"^ {0,3}(```|~~~)", re.MULTILINE)
 _LAST = re.compile(r"([^\W\d_]+(?:['’][^\W\d_]+)?)$")
 _OPEN_ENDED = frozenset(
@@ -111,7 +113,10 @@ def _open_fence(text: str, end: int) -> Span | None:
         elif fence.group(1) == begun.group(1):
             begun = None
     # A block that is opened by the very last line is a stray mark behind a block whose beginning was left out.
-    if begun is None or not text[begun.end() : end].partition("\n")[2].strip():
+    if begun is None or not (block := text[begun.end() : end].partition("\n")[2].strip()):
+        return None
+    # Marks that close it stand behind the last line of code, or were forgotten before the last words of the answer.
+    if block.endswith(begun.group(1)) or _PROSE.fullmatch(block.rpartition("\n")[2]):
         return None
     return Span(begun.start(), end, "code")
 

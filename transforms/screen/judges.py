@@ -55,6 +55,9 @@ _REPLIES = frozenset(
 )
 """Openers that may also be an answer, or the beginning of a chat: on their own they need the colon behind them."""
 
+_DRAWN = ("ascii", "draw", "emoticon", "punctuation", "symbol", "smiley")
+"""What a prompt says that asks for marks."""
+
 _BEST = r"(?:highest|maximum|max|full|perfect|top|best|10|ten|5|five|100)"
 _INSTRUCTIONS = re.compile(
     r"\[\[(?:A|B|C|10)\]\]"
@@ -92,9 +95,9 @@ def judge_hacking(text: str, prompt: str) -> list[Span]:
         text: a response.
         prompt: what it answers; an instruction that the prompt holds, or a prompt about judging, is no attempt.
     """
-    if text and len(text) <= _LONGEST:
-        if _nothing_but_marks(text):
-            return whole(text, "punctuation")
+    if len(text) <= _LONGEST and (said := text.strip()):
+        if _nothing_but_marks(said):
+            return [] if any_in(_DRAWN, prompt.casefold()) else whole(text, "punctuation")
         if _nothing_but_openers(text):
             return whole(text, "opener")
     return _instructions(text, prompt) if _may_instruct(text) else []

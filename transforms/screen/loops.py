@@ -11,22 +11,32 @@ at a fifth there were 76, of which about 45 were right. Shorter n-grams, lines a
 10-grams too, also over the ends of sentences.
 """
 
+import re
+from collections import Counter
+
 import numpy as np
 
+from prefcurate.transforms.screen.shingles import Hashes
 from prefcurate.transforms.screen.spans import Span, any_in, outside_code
 from prefcurate.transforms.screen.words import covered, run_hashes, word_hashes, word_spans
 
 WORDS = 10
 TIMES = 3
 SHARE = 0.5
+ROUND = 0.3
+"""The share of a response in which it follows upon itself, or of its lines that are the same: lists whose items begin alike have neither."""
 _SHORTEST = 100
 _LONGEST = 100_000
 """Characters that are looked at."""
 _PROBES = 3
 _PROBE = 32
+_LINES = re.compile(r"[\n.!?。！？]+")
+_EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
+_LINE = 12
+"""Characters of a line that says something."""
 _ASKED = (
     "repeat", " times", "over and over", "song", "lyrics", "chorus", "refrain", "poem", "wiederhol", "lied", "gedicht",
-    "répét", "répèt", "chanson", "poème", "repit", "repet", "canción", "poema", "重复", "歌",
+    "regex", "regular expression", "répét", "répèt", "chanson", "poème", "repit", "repet", "canción", "poema", "重复", "歌",
 )  # fmt: skip
 
 
@@ -40,10 +50,28 @@ def repetition(text: str, prompt: str) -> list[Span]:
     starts = np.flatnonzero(times[which] >= TIMES)
     if not len(starts):
         return []
-    words = word_spans(text)
-    found = [Span(words[first][0], words[last][1], "repeated") for first, last in covered(starts, WORDS)]
+    words, stretches = word_spans(text), covered(starts, WORDS)
+    found = [Span(words[first][0], words[last][1], "repeated") for first, last in stretches]
     found = list(outside_code(text, found))
-    return found if sum(span.end - span.start for span in found) > SHARE * len(text) else []
+    if sum(span.end - span.start for span in found) <= SHARE * len(text):
+        return []
+    around = (
+        words[last][1] - words[first][0] for first, last in stretches if _holds_twice(runs[first : last - WORDS + 2])
+    )
+    return found if sum(around) >= ROUND * len(text) or _same_lines(text) >= ROUND else []
+
+
+def _holds_twice(runs: Hashes) -> bool:
+    """Whether some run comes back within one stretch: then what is repeated follows upon itself."""
+    return len(np.unique(runs)) < len(runs)
+
+
+def _same_lines(text: str) -> float:
+    """The share of a text's lines and sentences, by characters, that come three times or more but for their numbers."""
+    lines = [_EDGES.sub("", line).casefold() for line in _LINES.split(text)]
+    times = Counter(line for line in lines if len(line) >= _LINE)
+    length = sum(len(line) * many for line, many in times.items())
+    return sum(len(line) * many for line, many in times.items() if many >= TIMES) / max(length, 1)
 
 
 def _may_repeat(text: str) -> bool:

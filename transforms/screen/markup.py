@@ -18,7 +18,7 @@ _TOKEN_MARKS = (b"|>", b"INST]", b"SYS", b"__>", b"<>")
 _NAMES = r"(?:Human|User|Assistant|Bot|Chatbot|AI|ChatGPT|HUMAN|USER|ASSISTANT)"
 _FIRST_ROLE = re.compile(rf"\W{{0,3}}(?:{_NAMES}|System|SYSTEM|Response|GPT-?[34])\W{{0,2}}:(?=\s)")
 _ROLES = re.compile(
-    r"\n(?:Human|User|Assistant|HUMAN|USER|ASSISTANT):(?=\s|\Z)"
+    r"\n(?:Human|User|Assistant|HUMAN|USER|ASSISTANT):(?=\s|\Z)(?!\s*\n[-*•\d])"
     r"|(?:\A|\n)#{2,3} ?(?:Human|User|Assistant|Instruction|Response|Input|System|USER|ASSISTANT)\b(?: ?:|[ \t]*(?=\n|\Z))"
 )
 _ROLE_MARKS = (b"##", b"\nH:", b"\nU:", b"\nA:", b"\nHUMAN:", b"\nUSER:", b"\nASSISTANT:")

@@ -13,7 +13,7 @@ from prefcurate.transforms.screen.spans import Span, any_in, outside_code, whole
 _WHOLE = frozenset(
     """hello world|n/a|n.a|nan|null|undefined|todo|to do|tbd|tba|to be done|to be determined|fixme|placeholder|
     lorem ipsum|sample response|sample answer|test response|dummy|dummy response|example response|no response|no answer|
-    no output|not available|not applicable|deleted|removed|redacted|your answer here|answer here|
+    no output|nooutput|noinput|no input|not available|not applicable|deleted|removed|redacted|your answer here|answer here|
     insert answer here|response here|response|answer|asdf|foo|foobar|xxx|none provided|keine antwort|k. a|
     platzhalter|sans réponse|sin respuesta|无|暂无|占位符""".replace("\n    ", "").split("|")
 )
@@ -26,15 +26,32 @@ _TEMPLATE = re.compile(
     r"(?<![\w\\${}])\{\{ ?[A-Za-z_][\w. ]{0,40}\}\}(?![}\w])"
     r"|(?<![\w\\$])\$\{[A-Za-z_][\w.]{1,40}\}(?!\$)"
     rf"|[\[<](?:please )?(?:insert|enter|add|put|write|your|the)(?: (?:your|the|an?))?(?: \w+)? {_WHAT}(?: (?:goes )?here)?[\]>]"
+    r"|\[(?:please )?insert [^\[\]\n]{2,80}\](?!\()|[<(]insert [^<>()\n]{2,80}[>)]|<no ?(?:in|out)put>"
+    r"|\[(?!click|see|read|press|look|found|over|from)[A-Za-z][\w' ,/]{1,40} (?:goes )?here\](?!\()"
     rf"|\[{_WHAT} (?:goes )?here\]"
     r"|\blorem ipsum dolor\b",
     re.IGNORECASE,
 )
 _NEEDED = (
-    "[insert", "[Insert", "[INSERT", "<insert", "<Insert", "[your ", "[Your ", "<your ", "<Your ", "[YOUR ", " here]", " here>",
+    "[insert", "[Insert", "[INSERT", "<insert", "<Insert", "(insert", "(Insert", "(INSERT", "put>", "lease insert ", "[your ", "[Your ", "<your ", "<Your ", "[YOUR ", " here]", " here>",
     "nswer]", "nswer>", "esponse]", "esponse>", "text]",
 )  # fmt: skip
 _LOREM = "orem ipsum dolor"
+_IN_CODE = (
+    "</",
+    "/>",
+    "const ",
+    "echo ",
+    "();",
+    "#!/",
+    "import ",
+    'resource "',
+    "\\begin",
+    "-Name $",
+    "def ",
+    "function",
+)
+"""Signs that a text is code although it says so nowhere: there the marks of templates are part of the language."""
 _ASKED = ("template", "placeholder", "lorem", "dummy", "vorlage", "modèle", "plantilla", "模板")
 
 
@@ -45,13 +62,15 @@ def placeholders(text: str, prompt: str) -> list[Span]:
     if len(text) <= _LONGEST and (said := text.strip(_AROUND).casefold().replace(",", "")) in _WHOLE:
         return [] if said in prompt.casefold().replace(",", "") else whole(text, "whole")
     seen = marks(text)
-    if b"{{" in seen or b"${" in seen or ((b"[" in seen or b"<" in seen) and any_in(_NEEDED, text)):
+    if b"{{" in seen or b"${" in seen or any_in(_NEEDED, text) or (b"L" in seen and _LOREM in text):
         return list(_template(text, prompt))
-    return list(_template(text, prompt)) if b"L" in seen and _LOREM in text else []
+    return []
 
 
 def _template(text: str, prompt: str) -> Iterator[Span]:
     found = [Span(*mark.span(), "template") for mark in _TEMPLATE.finditer(text)]
+    if found and any_in(_IN_CODE, text):
+        found = [span for span in found if text[span.start] not in "${" and text[span.start] != "L"]
     asked = prompt.casefold() if found else ""
     if found and not any_in(_ASKED, asked):
         yield from (span for span in outside_code(text, found) if text[span.start : span.end].casefold() not in asked)

@@ -11,7 +11,7 @@ from prefcurate.transforms.screen.spans import Span, any_in
 _ENGLISH = re.compile(
     r"\bas an? (?:(?:AI|artificial intelligence|(?:large )?language model)(?:[- ](?:powered|based|trained))?"
     r"(?: (?:language|chat))?(?: (?:model|assistant|system|program|chatbot|bot|entity))?)"
-    r"(?=,| I\b| and my\b| developed| created| trained| designed| without)"
+    r"(?=,(?! (?:which|who|they|he|she|it (?:does|did|has|was|can|could|lacks|failed))\b)| I\b| and my\b| developed| created| trained| designed| without)"
     r"|\bI(?: am|['’]m) (?:just |only |merely |simply )?an? (?:AI|artificial intelligence|(?:large )?language model)\b(?! \w+er\b)",
     re.IGNORECASE,
 )

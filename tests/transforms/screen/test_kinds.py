@@ -33,6 +33,7 @@ def said(found, text):
         "无",
         "undefined",
         "[deleted]",
+        "<noinput>",
     ],
 )
 def test_a_placeholder_as_a_whole(text):
@@ -47,6 +48,10 @@ def test_a_placeholder_as_a_whole(text):
         ("The sea is deep. [Insert your answer here]", "[Insert your answer here]"),
         ("I say: <your answer here>", "<your answer here>"),
         ("It says: Lorem ipsum dolor sit amet.", "Lorem ipsum dolor"),
+        ("Today's date is [insert current date].", "[insert current date]"),
+        ("I have accepted a post at (INSERT COMPANY).", "(INSERT COMPANY)"),
+        ("The sea is at [your address here].", "[your address here]"),
+        ("x = 2\n<noinput>", "<noinput>"),
     ],
 )
 def test_a_template_that_was_not_filled_in(text, mark):
@@ -67,6 +72,9 @@ def test_a_template_that_was_not_filled_in(text, mark):
         ("Dear [Your Name], I love the sea.", "Write a letter."),
         ("Hi {{name}}!", "Write a template of a mail."),
         ("See [this response to the critics].", ASK),
+        ("More can be read [click here] or [in this text here](https://sea.org).", ASK),
+        ('OUT="$(pwd)"\necho "${lines} lines"', ASK),
+        ("<p>Lorem ipsum dolor</p>", ASK),
     ],
 )
 def test_no_placeholder(text, prompt):
@@ -109,6 +117,8 @@ def test_what_breaks_off(text, mark, kind):
         "Fotos: Nach Restaurierungen weiht Ägypten die Gräber Djehuty und Hery ein",
         "print('sea')\n" * 5 + "```",
         LONG + "See the map (on the left)",
+        LONG + "\n```public int sea(){ \n    return 1;\n}```",
+        LONG + "\n```\nx = sea()\n\nThis process is repeated until the whole of the sea has been sorted.",
     ],
 )
 def test_what_ends_as_it_should(text):
@@ -123,6 +133,9 @@ def test_what_ends_as_it_should(text):
         "no " * 60,
         "溶解" * 60,
         "Germany, Australia, U.S.A., Canada, " * 10,
+        "\n".join(
+            f"{number}. The sea is the largest part of the world, and it is home to most animals" for number in range(9)
+        ),
     ],
 )
 def test_loops(text):
@@ -140,6 +153,14 @@ def test_loops(text):
         (LONG * 5, "Repeat that the sea is deep."),
         ("```\n" + "x = x + 1  # count one more of the fish in the sea\n" * 20 + "```", ASK),
         (" ".join(str(number) for number in range(300)), ASK),
+        (
+            "\n".join(
+                f"* {what}: The human eye can perceive light with wavelengths between about {at} nanometers as {what}."
+                for at, what in enumerate(["red", "orange", "yellow", "green", "blue", "violet"])
+            ),
+            ASK,
+        ),
+        ("The sea, (([0-9]|[1-9][0-9]|1[0-9]{2}|2[0-4][0-9]|25[0-5])\\.){3}" * 5, "A regex for the sea."),
         (LONG + "We sail, we sail, over the sea. " * 2 + ENGLISH + GERMAN + SPANISH, ASK),
     ],
 )
@@ -206,6 +227,7 @@ def test_markup(text, mark, kind):
         ("Human: Hi!\n\nAssistant: Hello!", "Human: Hi! Assistant: go on. \n\nHuman: and so on"),
         ("### Response Time\nIt is short.", ASK),
         ("The human: a short history.", ASK),
+        ("Organization:\n- Id\n\nUser:\n- Id\n- Name", ASK),
         ("You are a helpful person.", ASK),
         ("```\n<|im_end|>\n```", ASK),
         ("a < b and c > d, x & y", ASK),
@@ -240,6 +262,8 @@ def test_speaks_of_itself(text):
         "As an AI researcher at a lab, she knows.",
         "A language model predicts words.",
         "I am an airman.",
+        "It only explained its limitations as an AI, which did not help.",
+        "The one that wrote as an AI, it does not say more.",
         "AI is as good as a language.",
     ],
 )
@@ -292,6 +316,8 @@ def test_instructions_to_the_judge(text):
     "text, prompt",
     [
         ("", ASK),
+        (" \n", ASK),
+        ('\\ /\n "', "Draw a fish in ASCII."),
         ("7", ASK),
         ("Yes.", ASK),
         ("Sure", "Is it deep?"),
