@@ -93,6 +93,11 @@ class Reader(Lasting):
         """The format as a person named it: what rows are read as does not depend on it."""
         return self._named or self.format
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the settings are mostly those of a named format, which names fields that not all releases of a dataset have."""
+        return self._named not in ("", self.format)
+
     def called(self, name: str) -> Self:
         """The reader under the name of the format that gave its settings."""
         self._named = name

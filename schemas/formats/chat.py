@@ -48,6 +48,18 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and all(map(is_message, value))
 
 
+def is_told(value: Any) -> bool:
+    """Whether a value is a list of messages beyond doubt: each says something, in a role that conversations have."""
+    known = {"user", "assistant", "system", "tool"}
+    return is_conversation(value) and all(
+        ROLES.get(role := _role(item), role) in known and any(key in item for key in _TEXT_KEYS) for item in value
+    )
+
+
+def _role(item: Mapping[str, Any]) -> str:
+    return next(str(item[key]) for key in _ROLE_KEYS if isinstance(item.get(key), str)).strip().lower()
+
+
 def messages_of(value: Sequence[Any], what: str) -> Messages:
     """A conversation out of a list of messages.
 
@@ -58,8 +70,7 @@ def messages_of(value: Sequence[Any], what: str) -> Messages:
 
 
 def _message(item: Mapping[str, Any], where: str) -> Message:
-    role = next(str(item[key]) for key in _ROLE_KEYS if isinstance(item.get(key), str)).strip().lower()
-    role = ROLES.get(role, role)
+    role = ROLES.get(role := _role(item), role)
     content = next((item[key] for key in _TEXT_KEYS if item.get(key) is not None), "")
     parts = tuple(_part(part, where) for part in content) if _is_list(content) else (_part(content, where),)
     if role == "tool":
@@ -137,9 +148,13 @@ def transcript(text: str) -> Messages | None:
     """A conversation out of a transcript (``\\n\\nHuman: … \\n\\nAssistant: …``, as of Anthropic's HH), or None for other text."""
     if not re.match(r"\s*Human:", text) or "Assistant:" not in text:
         return None
-    pieces = _TURN.split(text.strip())[1:]
+    pieces = _TURN.split(_with_lines(text).strip())[1:]
     roles = {"Human": "user", "Assistant": "assistant"}
     return tuple(Message.of_text(roles[pieces[i]], pieces[i + 1].strip()) for i in range(0, len(pieces), 2))
+
+
+def _with_lines(text: str) -> str:
+    return text.replace("\r\n", "\n") if "\r" in text else text
 
 
 _MARKED = re.compile(r"(?:^|\n)<extra_id_[01]>(System|User|Assistant)\n")
@@ -150,8 +165,8 @@ def turns_of(text: str) -> str | list[dict[str, str]]:
 
     What stands before NeMo's first mark is the user's; an answer that is only announced at the end ("Assistant:") is none.
     """
-    if _MARKED.search(text):
-        pieces = ["User", *_MARKED.split(text)]
+    if _MARKED.search(lines := _with_lines(text)):
+        pieces = ["User", *_MARKED.split(lines)]
         told = [(pieces[i].lower(), pieces[i + 1].strip()) for i in range(0, len(pieces), 2)]
         told = told if told[0][1] else told[1:]
     else:

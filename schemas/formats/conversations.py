@@ -1,11 +1,12 @@
 """Prompt and responses of a row as messages, however they are written: text, one message, conversations, turns in turn."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.mapping_fields import plain_text
-from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.rows import RowError, json_in
 from prefcurate.schemas.records import Message, Part
 
 
@@ -18,6 +19,7 @@ def conversations(prompt: Any, a: Any, b: Any) -> tuple[chat.Messages, chat.Mess
     Raises:
         RowError: there is no prompt, the two conversations ask different things, or a value is of another kind.
     """
+    prompt, a, b = unpacked(prompt), unpacked(a), unpacked(b)
     if _are_turns(prompt) and _are_turns(a) and _are_turns(b) and len(prompt) == len(a) == len(b):
         return chat.split_at_last_common(_interleave(prompt, a), _interleave(prompt, b))
     asked = () if prompt is None else _messages(prompt, "user", "prompt")
@@ -33,8 +35,23 @@ def conversations(prompt: Any, a: Any, b: Any) -> tuple[chat.Messages, chat.Mess
     return chat.split_at_last_common(first, second)
 
 
+def unpacked(value: Any) -> Any:
+    """The messages that a cell of a table holds as text, in JSON or as Python prints them; any other value as it is."""
+    if not isinstance(value, str) or not value.startswith("[") or not _PACKED.match(value):
+        return value
+    try:
+        told = json_in(value, "")
+    except RowError:
+        return value
+    return told if chat.is_told(told) else value
+
+
+_PACKED = re.compile(r"""\[\s*\{\s*["'](?:role|from|content|value)["']\s*:""")
+
+
 def first_turns(content: Any, turns: int) -> Any:
     """A conversation up to the answer to the user's turn of that number; what is no conversation as it is."""
+    content = unpacked(content)
     if _are_turns(content):
         return content[:turns]
     if not chat.is_conversation(content):
@@ -51,7 +68,7 @@ def prompt_of(value: Any) -> chat.Messages:
     Raises:
         RowError: it is empty, or of another kind.
     """
-    asked = _messages(value, "user", "prompt")
+    asked = _messages(unpacked(value), "user", "prompt")
     _check_asked(asked)
     return asked
 

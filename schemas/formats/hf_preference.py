@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
-from prefcurate.schemas.formats.conversations import conversations, with_context
+from prefcurate.schemas.formats.conversations import conversations, unpacked, with_context
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec
 from prefcurate.schemas.formats.mapping_labels import LabelSpec, RatingSpec
@@ -137,6 +137,7 @@ def preference(prompt: Any, chosen: Any, rejected: Any) -> tuple[chat.Messages, 
     Raises:
         RowError: there is no prompt, or chosen and rejected answer different ones.
     """
+    chosen, rejected = unpacked(chosen), unpacked(rejected)
     if prompt is ABSENT and isinstance(chosen, str) and isinstance(rejected, str):
         first, second = chat.transcript(chosen), chat.transcript(rejected)
         if first is not None and second is not None:

@@ -59,10 +59,10 @@ class DatasetsReader(Reader):
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
         """Every row of the split; a row's line is its number."""
         if self.fields is not None and self.fields.is_spread:
-            yield from gathered(self.builder, lambda: self._rows(unit.file.uri), columns=True)
+            yield from gathered(self.builder, lambda: self._rows(unit.file.uri), columns=not self.is_named)
             return
         for row in self._rows(unit.file.uri):
-            yield self.builder.input_row(row, columns=True)
+            yield self.builder.input_row(row, columns=not self.is_named)
 
     def _rows(self, path: str) -> Iterator[JsonRow]:
         for number, value in enumerate(self._load(path), start=1):

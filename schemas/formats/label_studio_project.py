@@ -2,15 +2,16 @@
 
 A task has its `data`, where paths start, and `annotations` with `completed_by`, `was_cancelled` and a `result` for each control:
 `Pairwise` (`selected`: left or right), `Choices`, `Rating`, `Number`, `Ranker` (ids in order) and `TextArea`. `question`, `ratings` and `rationale`
-name controls (`from_name`). `predictions` are a model's (`model_version`). JSON_MIN has the controls beside the data, one annotation a row.
+name controls (`from_name`). `predictions` are a model's (`model_version`). JSON_MIN and CSV have the controls beside the data, one annotation a row.
 
 A queue that `route` wrote comes back with the format `label_studio`, which knows its comparisons.
 """
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any, ClassVar
 
-from prefcurate.schemas.formats.rows import list_in, object_of, optional_list, value_in
+from prefcurate.schemas.formats.rows import RowError, json_in, list_in, object_of, optional_list, value_in
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 from prefcurate.schemas.records import AnnotatorKind, ParseStatus
 
@@ -83,7 +84,10 @@ def _lists(row: Mapping[str, Any], *keys: str) -> list[Any]:
 
 
 def _value(given: Any) -> Any:
-    """What a control holds."""
+    """What a control holds; a cell of a CSV has it as JSON."""
+    if isinstance(given, str) and given.startswith(("{", "[")):
+        with suppress(RowError):
+            given = json_in(given, "")
     if not isinstance(given, Mapping):
         return given
     return next((given[key] for key in _VALUE_KEYS if key in given), dict(given))

@@ -5,11 +5,10 @@
 Paths start at an object with `row_data` (parsed where it holds JSON), `metadata` (by field name), `attachments`, `data_row` and `global_key`.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from prefcurate.schemas.formats.rows import RowError, object_of, optional_list, value_in
+from prefcurate.schemas.formats.rows import RowError, json_in, object_of, optional_list, value_in
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 
 
@@ -93,9 +92,10 @@ def _created(label: Mapping[str, Any]) -> tuple[str, str]:
 def _parsed(given: Any) -> Any:
     if isinstance(given, str) and given.lstrip().startswith(("{", "[")):
         try:
-            return json.loads(given)
-        except (ValueError, RecursionError):
-            return given
+            return json_in(given, "'row_data'")
+        except RowError as error:
+            if error.reason != "bad JSON":
+                raise
     return given
 
 

@@ -10,7 +10,6 @@ response_a: {path: text, after: "### Answer:\\n", before: "\\n###"}
 kind: {path: rater, values: {human: person, bot: llm_judge}}
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,7 +23,7 @@ from prefcurate.schemas.formats.chat import turns_of
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_up, missing_message, parse_path
 from prefcurate.schemas.formats.mapping_template import Template, parse_template
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing
-from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.rows import RowError, json_in
 
 Settings = Lasting
 """The base of the settings of a reader."""
@@ -203,12 +202,10 @@ class Looker:
         return plain_text(value) if plain_text(value).strip() else ""
 
     def _parsed(self, spec: FieldSpec, value: Any) -> Any:
-        if not spec.json_text or is_nothing(value):
-            return value
-        try:
-            return json.loads(value)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise RowError("bad JSON", f"{str(spec)!r} should hold JSON: {error}") from error
+        # What a file of another kind has as a list already is what the text would say.
+        return (
+            json_in(value, str(spec)) if spec.json_text and isinstance(value, str) and not is_nothing(value) else value
+        )
 
     def _cut(self, spec: FieldSpec, value: Any) -> Any:
         if (spec.after is None and spec.before is None) or not isinstance(value, str):

@@ -16,7 +16,7 @@ from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.mapping_sets import SetAsker
 from prefcurate.schemas.formats.mapping_spans import SpanAsker
 from prefcurate.schemas.formats.mapping_values import is_nothing
-from prefcurate.schemas.formats.rows import TOO_DEEP, RowError, raw_of
+from prefcurate.schemas.formats.rows import TOO_DEEP, RowError, json_in, raw_of
 from prefcurate.schemas.formats.sets import RowSet, SetResponse, chosen_pairs, compared, with_ratings
 from prefcurate.schemas.records import Auxiliary, GivenMaterial, GivenPair, GivenSpan, InputRow, Pairs, Unreadable
 
@@ -206,10 +206,7 @@ class PairBuilder:
         if is_nothing(value):
             return None
         if isinstance(value, str):
-            try:
-                value = json.loads(value)
-            except (ValueError, RecursionError) as error:
-                raise RowError("bad JSON", f"{str(spec)!r} should hold JSON: {error}") from error
+            value = json_in(value, str(spec))
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
     def _materials(self, row: Scope) -> Iterator[GivenMaterial]:

@@ -1,5 +1,6 @@
 """What readers share: parsed rows into input rows, fields that must be there, tables that are joined, verdicts in text."""
 
+import ast
 import json
 import re
 import zlib
@@ -10,6 +11,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from prefcurate.schemas.formats.base import Opener, SourceFile, plain_name
+from prefcurate.schemas.formats.json_values import parse_json
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows
 from prefcurate.schemas.records import Auxiliary, InputRow, Message, Pairs, ParseStatus, Unreadable, Verdict
 
@@ -128,6 +130,35 @@ def object_of(value: Any, what: str) -> Mapping[str, Any]:
 def _kind(value: Any) -> str:
     names = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null"}
     return names.get(type(value), "a number")
+
+
+def json_in(text: str, where: str) -> Any:
+    """The value of a cell that holds JSON, or a list or an object as Python prints it (what pandas writes into a CSV).
+
+    Raises:
+        RowError: it holds neither.
+    """
+    row = parse_json(0, text, nulls=True)
+    if row.problem is None:
+        return row.value
+    if row.problem.reason == "bad JSON" and (printed := _printed(text)) is not None:
+        return printed
+    raise RowError(row.problem.reason, f"{where} should hold JSON: {row.problem.detail}")
+
+
+PRINTED = 1_000_000
+"""Characters of a Python literal that are read at most: reading one takes a hundred times its memory."""
+
+
+def _printed(text: str) -> Any:
+    """A list or an object as Python prints it, as JSON would give it; None for anything else."""
+    if not text.lstrip().startswith(("[", "{")) or len(text) > PRINTED:
+        return None
+    try:
+        row = parse_json(0, json.dumps(ast.literal_eval(text.strip()), allow_nan=False))
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
+        return None
+    return row.value if row.problem is None else None
 
 
 def joined_rows(files: tuple[SourceFile, ...], open_file: Opener) -> Iterator[Mapping[str, Any]]:

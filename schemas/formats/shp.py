@@ -12,6 +12,7 @@ version asked for a ratio of 2). A pair that fails one stays, without a label; t
 
 import datetime
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -22,7 +23,7 @@ from prefcurate.schemas.formats.base import Opener, ReadUnit
 from prefcurate.schemas.formats.conversations import text_of
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_paths import Scope, row_scope
-from prefcurate.schemas.formats.mapping_values import is_nothing
+from prefcurate.schemas.formats.mapping_values import Values, is_nothing
 from prefcurate.schemas.formats.rows import Outcome, RowError, assistant, input_row, user
 from prefcurate.schemas.formats.sets import Score, SetResponse, WhichPairs, chosen_pairs, with_ratings
 from prefcurate.schemas.formats.tabular import TabularReader
@@ -30,7 +31,7 @@ from prefcurate.schemas.records import GivenLabel, GivenPair, InputRow, Pairs, V
 
 ANNOTATOR = "votes"
 _LOOK = Looker(frozenset())
-_PREFERRED = {1: Verdict.FIRST, 0: Verdict.SECOND}
+_PREFERRED = Values.of({1: "first", 0: "second"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,14 +134,14 @@ def _side(row: Mapping[str, Any], side: str) -> Answer:
 
 def _check(label: Any, first: Answer, second: Answer) -> None:
     """Raises `RowError` where the row's own label is none, or not the one that its scores give."""
-    if label is None:
+    if is_nothing(label):
         return
-    verdict = _PREFERRED.get(label) if type(label) is int else None
+    verdict = _PREFERRED.get(label)
     if verdict is None:
         raise RowError("unknown label", f"'labels' is {label!r}; it should be 1 (A is preferred) or 0")
     if first.score is not None and second.score is not None and first.score != second.score:
-        by_score = Verdict.FIRST if first.score > second.score else Verdict.SECOND
-        if verdict is not by_score:
+        by_score = "first" if first.score > second.score else "second"
+        if verdict != by_score:
             raise RowError(
                 "contradiction", f"'labels' is {label}, but the scores are {first.score:g} and {second.score:g}"
             )
@@ -153,10 +154,10 @@ def _rating(answer: Answer, *, compares: bool = False) -> list[Score]:
 
 
 def _seconds(value: Any) -> float | None:
-    """A time as seconds: a number as it is, or a date in ISO 8601; None where there is none."""
+    """A time as seconds: a number as it is, also in words, or a date in ISO 8601; None where there is none."""
     if is_nothing(value):
         return None
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    with suppress(TypeError, ValueError):
         return float(value)
     try:
         moment = datetime.datetime.fromisoformat(str(value).replace("/", "-").strip())

@@ -178,8 +178,8 @@ class TabularReader(Reader):
         return kind if self.file_name is None else [kind, self.told_by_name(file)]
 
     def has_columns(self, file: SourceFile) -> bool:
-        """Whether every row has the same columns, so that a name that is not among them is a mistake."""
-        return self.type_of(file) not in ("jsonl", "json")
+        """Whether every row has the same columns, so that a name that somebody typed and that is not among them is a mistake."""
+        return not self.is_named and self.type_of(file) not in ("jsonl", "json")
 
     def _csv_rows(self, stream: IO[bytes], delimiter: str) -> Iterator[JsonRow]:
         columns = self.columns

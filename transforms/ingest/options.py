@@ -65,7 +65,7 @@ def _reader(given: dict[str, Any]) -> Reader:
         raise ValueError(unknown_name("format", name, known))
     reader, told = reader_settings(name, settings)
     try:
-        return reader.model_validate(told).called(name)
+        return reader.model_validate(told).called(str(given.get("like") or name))
     except ValidationError as error:
         raise NestedMistakes(error, settings, reader, ("format", *_OWN)) from error
 

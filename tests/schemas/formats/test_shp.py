@@ -91,7 +91,7 @@ def test_answers_to_a_question_with_dates():
     [
         (ROW | {"labels": 0}, "contradiction"),
         (ROW | {"labels": 2}, "unknown label"),
-        (ROW | {"labels": True}, "unknown label"),
+        (ROW | {"labels": "A"}, "unknown label"),
         (ROW | {"human_ref_B": None}, "field missing"),
         (ROW | {"history": " "}, "field missing"),
         (ROW | {"score_A": "many"}, "wrong type"),
