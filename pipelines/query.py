@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import duckdb
@@ -17,7 +18,9 @@ from prefcurate.schemas.errors import SpokenError
 from prefcurate.schemas.tables import PREFERENCES, TABLES
 from prefcurate.transforms.publish.releases import current_id, open_release
 from prefcurate.transforms.publish.story import standing
-from prefcurate.transforms.store.store import Store
+from prefcurate.transforms.report.findings import load_findings
+from prefcurate.transforms.report.side_by_side import sources_table
+from prefcurate.transforms.store.store import Store, StoreError
 
 _WIDTH = 10_000
 _CELL = 60
@@ -29,7 +32,8 @@ class QueryError(SpokenError):
 
 
 def connect(store: Store) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection with every table of a store, as its last run saw it, and `preferences`, the current release.
+    """A DuckDB connection with every table of a store, as its last run saw it; `preferences`, the current release; and, once the
+    stage report has run, `sources`, its figures of each source's labels.
 
     Every table is also there as ``all_<table>``, with rows of sources and fingerprints that are configured no longer.
     """
@@ -38,6 +42,8 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
     connection.register(
         "preferences", open_release(store.root).dataset() if published else PREFERENCES.remove_metadata().empty_table()
     )
+    with suppress(StoreError):  # no report yet, or another version's
+        connection.register("sources", sources_table(load_findings(store).voices))
     return connection
 
 
@@ -51,7 +57,8 @@ def query_store(store: Store, sql: str) -> pa.RecordBatchReader:
     try:
         relation = connection.sql(sql)
     except duckdb.Error as error:
-        raise QueryError(f"DuckDB: {error}\ntables: {', '.join([*TABLES, 'preferences'])}") from error
+        tables = ", ".join([*TABLES, "preferences"])
+        raise QueryError(f"DuckDB: {error}\ntables: {tables}, and sources once the stage report has run") from error
     if relation is None:
         return pa.RecordBatchReader.from_batches(pa.schema([]), [])
     return relation.to_arrow_reader(_BATCH)

@@ -383,3 +383,21 @@ PREFERENCES = pa.schema(
     ]
 )
 """The columns of a published release (`STORE/releases/<id>/<split>-*.parquet`)."""
+
+SOURCES = pa.schema(
+    [
+        ("source", _S),
+        ("kind", _S),  # of the annotators
+        ("attribute", _S),
+        # pairs (pairs, labelled, decided, tied, drawn), labels (first, second, tie, …, in the order of the source's rows),
+        # wins, accuracy and gold_accuracy (longer, formatted, headings, items, bold, code, first_shown), agreement (alpha, …)
+        ("measure", _S),
+        ("what", _S),
+        ("n", _I),  # pairs; labels where they are counted, or shown in an order
+        ("prompts", _I),  # that they lie under
+        ("value", _F),
+        ("low", _F),
+        ("high", _F),
+    ]
+)
+"""The columns of the view `sources`: what the last report found of each source's labels, a figure a row."""

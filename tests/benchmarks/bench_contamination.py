@@ -21,8 +21,7 @@ import numpy as np
 
 from prefcurate.transforms.embed.embedder import embedder_of
 from prefcurate.transforms.embed.options import EmbedOptions
-from prefcurate.transforms.ingest.agreement import wilson_upper
-from prefcurate.transforms.rubrics.statistics import wilson_low
+from prefcurate.transforms.intervals import wilson
 from prefcurate.transforms.screen.rephrased import RephrasedIndex, numbers, rephrased_flag
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
@@ -52,9 +51,10 @@ def texts(data: Path) -> tuple[list[str], list[str], list[str]]:
     return items, twins, list(dict.fromkeys(others))
 
 
-def wilson(found: int, of: int) -> str:
+def share(found: int, of: int) -> str:
     """A share with its interval."""
-    return f"{found / of:.4f} [{wilson_low(found / of, of):.4f}, {wilson_upper(found, of):.4f}]"
+    low, high = wilson(found / of, of)
+    return f"{found / of:.4f} [{low:.4f}, {high:.4f}]"
 
 
 def with_numbers(prompts: Sequence[str], similar: np.ndarray, index: RephrasedIndex) -> list[int]:
@@ -94,10 +94,10 @@ def main() -> None:
         for part, step in (("all", slice(None)), ("even", slice(0, None, 2)), ("odd", slice(1, None, 2))):
             numbers_of = range(len(items))[step]
             cells = [
-                wilson(sum(found["twins"][n] >= 0 for n in numbers_of), len(numbers_of)),
-                wilson(sum(found["twins"][n] == n for n in numbers_of), len(numbers_of)),
-                wilson(sum(found["same"][n] >= 0 for n in numbers_of), len(numbers_of)),
-                wilson(sum(item >= 0 for item in found["other"][step]), len(found["other"][step])),
+                share(sum(found["twins"][n] >= 0 for n in numbers_of), len(numbers_of)),
+                share(sum(found["twins"][n] == n for n in numbers_of), len(numbers_of)),
+                share(sum(found["same"][n] >= 0 for n in numbers_of), len(numbers_of)),
+                share(sum(item >= 0 for item in found["other"][step]), len(found["other"][step])),
             ]
             print(f"{rule:26} {part:6} " + " ".join(f"{cell:25}" for cell in cells), flush=True)
 

@@ -14,6 +14,7 @@ from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, labels_in
+from prefcurate.transforms.measures.text import CLEARLY_LONGER
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.files import join, opened, replacing
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -84,7 +85,7 @@ def vote_table(said: pa.Table, pairs: pa.Table, seed: int) -> pa.Table:
     a, b = (pairs[side].to_numpy() for side in ("length_a", "length_b"))
     about = {
         "fold": np.array([int(_drawn(seed, c, "consensus/fold") * FOLDS) for c in clusters], np.int8),
-        "longer": (a > 1.1 * b).astype(np.int8) - (b > 1.1 * a).astype(np.int8),
+        "longer": (a > CLEARLY_LONGER * b).astype(np.int8) - (b > CLEARLY_LONGER * a).astype(np.int8),
         "chance": np.array([_drawn(seed, c, "consensus/sample") for c in comparisons], np.float64),
     }
     place = said["pair"].to_numpy()

@@ -1,15 +1,14 @@
 """Do labels that came with the data point the same way? For `check`, which warns where a source looks reversed."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from prefcurate.transforms.intervals import wilson
 from prefcurate.transforms.labels import majority
 
 MIN_PAIRS = 20
 """Comparisons below which nothing is said."""
-Z = 1.96
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -47,17 +46,7 @@ class Agreement:
     @property
     def upper(self) -> float:
         """Upper end of the 95% Wilson interval of the share (Wilson, 1927)."""
-        return wilson_upper(self.agreed, self.n)
-
-
-def wilson_upper(successes: int, n: int, z: float = Z) -> float:
-    """The upper end of Wilson's interval of a share; 1 when there is nothing."""
-    if not n:
-        return 1.0
-    share, z2 = successes / n, z * z
-    centre = share + z2 / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    return (centre + spread) / (1 + z2 / n)
+        return wilson(self.share, self.n)[1]
 
 
 def reversed_looking(votes: Iterable[Vote], min_pairs: int = MIN_PAIRS) -> list[Agreement]:
@@ -83,7 +72,7 @@ def reversed_looking(votes: Iterable[Vote], min_pairs: int = MIN_PAIRS) -> list[
 
 
 def _as_source(vote: Vote) -> str:
-    return f"{_PLURAL[vote.kind]} of source {vote.source!r}"
+    return f"{PLURALS[vote.kind]} of source {vote.source!r}"
 
 
 def _as_annotator(vote: Vote) -> str:
@@ -95,7 +84,7 @@ def _as_swapped(vote: Vote) -> str:
 
 
 SWAPPED = " where the row's second response was shown first"
-_PLURAL = {"person": "people", "llm_judge": "LLM judges", "reward_model": "reward models", "program": "programs"}
+PLURALS = {"person": "people", "llm_judge": "LLM judges", "reward_model": "reward models", "program": "programs"}
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """Words, sentences, paragraphs and numbers of a text in any language, with no model and no word list to download."""
 
 import re
+from typing import Literal
 
 _WORD = re.compile(r"\w+(?:['’]\w+)*", re.UNICODE)
 # Scripts without spaces: a character counts as a word.
@@ -24,6 +25,9 @@ until up us very was we were what when where which while who whom why will with 
 """
 STOP_WORDS: frozenset[str] = frozenset(_STOP_WORDS.split())
 """English function words and words of asking. Other languages keep all their words: a bias that both responses share."""
+
+CLEARLY_LONGER = 1.1
+"""So many times as long as the other a response is at least that is clearly longer."""
 
 
 def words(text: str) -> list[str]:
@@ -114,3 +118,8 @@ def numbers(text: str) -> set[str]:
 def _plain_number(number: str) -> str:
     number = re.sub(r",(?=\d{3}\b)", "", number).replace(",", ".")
     return number.rstrip("0").rstrip(".") if "." in number else number
+
+
+def longer(a: int, b: int) -> Literal["a", "b"] | None:
+    """Which of two responses of so many characters is clearly longer; None where neither is."""
+    return "a" if a > CLEARLY_LONGER * b else "b" if b > CLEARLY_LONGER * a else None

@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from prefcurate.transforms.intervals import effective_number, wilson
 from prefcurate.transforms.report.findings import Agreement, Change, Share, Slice
 
 Floats = NDArray[np.float64]
-_Z = 1.959964
 _DIGITS = 6
 _SIDES = {"a": 1, "b": -1, "tie": 0, "both_bad": 0, "both_good": 0}
 
@@ -76,7 +76,7 @@ def share(pairs: Sequence[Audited], labels: Sequence[str | None]) -> Share | Non
     scores = _scores(pairs, labels)
     clusters = _clusters(pairs)
     agreement = float(scores.mean())
-    low, high = _wilson(agreement, _effective(scores, clusters))
+    low, high = wilson(agreement, _effective(scores, clusters))
     return Share(
         len(pairs), int(clusters.max()) + 1, round(agreement, _DIGITS), round(low, _DIGITS), round(high, _DIGITS)
     )
@@ -132,18 +132,10 @@ def _clusters(pairs: Sequence[Audited]) -> NDArray[np.int64]:
 
 
 def _effective(scores: Floats, clusters: NDArray[np.int64]) -> float:
-    """So many independent pairs would tell as much; the number of clusters where all pairs score the same."""
+    """So many independent pairs would tell as much."""
     n, many = len(scores), int(clusters.max()) + 1
     mean = float(scores.mean())
     independent = float(((scores - mean) ** 2).mean()) / n
     residuals = np.bincount(clusters, scores - mean)
     clustered = float((residuals**2).sum()) / n**2
-    if many == 1 or independent == 0:
-        return float(many)
-    return n / max(1.0, clustered / independent)
-
-
-def _wilson(agreement: float, n: float) -> tuple[float, float]:
-    centre = (agreement + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * math.sqrt(agreement * (1 - agreement) / n + _Z**2 / (4 * n**2))
-    return max(0.0, centre - half), min(1.0, centre + half)
+    return effective_number(n, many, independent, clustered)

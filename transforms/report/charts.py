@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import plotly.graph_objects as go
 
 from prefcurate.transforms.report.findings import AnnotatorRow, Findings, Share
-from prefcurate.transforms.report.words import OUTCOMES
+from prefcurate.transforms.report.voices import Voice
+from prefcurate.transforms.report.words import OUTCOMES, about
 
 SOURCES = 12
 """Sources with a band of their own; the others share one."""
@@ -73,6 +74,26 @@ def agreement_chart(findings: Findings) -> str:
     figure.update_yaxes(tickvals=list(rows), ticktext=names, autorange="reversed", zeroline=False)
     _percent_axis(figure, "agreement with held-out gold, on the pairs that have both labels")
     return _html(figure, "agreement-chart", 120 + 50 * len(shown))
+
+
+def sources_chart(voices: Sequence[Voice]) -> str:
+    """How often the longer, the more formatted and the first-shown response wins, voice by voice."""
+    rules = {
+        "longer": ("the longer", _BLUE),
+        "formatted": ("the more formatted", _PURPLE),
+        "first_shown": ("shown first", _ORANGE),
+    }
+    figure = go.Figure()
+    for place, (name, (label, colour)) in enumerate(rules.items()):
+        told = [(row, rule.wins) for row, voice in enumerate(voices) if (rule := voice.rule(name)) and rule.wins]
+        middle = [wins.share for _, wins in told]
+        above, below = [wins.high - wins.share for _, wins in told], [wins.share - wins.low for _, wins in told]
+        figure.add_trace(_trace(label, colour, [row + 0.22 * (place - 1) for row, _ in told], middle, above, below))
+    names = [f"{_who(voice.source)} <i>({html.escape(about(voice))})</i>" for voice in voices]
+    figure.update_yaxes(tickvals=list(range(len(voices))), ticktext=names, autorange="reversed", zeroline=False)
+    figure.add_vline(x=0.5, line={"color": _RED, "dash": "dot", "width": 1})
+    _percent_axis(figure, "share of decided labels that it wins (dotted: a half)")
+    return _html(figure, "sources-chart", 130 + 56 * len(voices))
 
 
 def accuracy_chart(annotators: Sequence[AnnotatorRow]) -> str:

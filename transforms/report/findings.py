@@ -7,10 +7,11 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from prefcurate.transforms.accounts import SourceAccount
+from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]
@@ -181,6 +182,7 @@ class Findings:
         overridden: pairs that a person's override decides.
         baseline: the longer response against audit gold, as if it were a label.
         crowd: None before the first screening.
+        voices: the labels of each source, with what they may be about.
         annotators: some of them; `annotator_statuses` counts all of them.
         rubrics, criteria: how many there are of each status; `best_criteria` shows some.
     """
@@ -198,6 +200,7 @@ class Findings:
     agreement: tuple[Agreement, ...]
     baseline: Share | None
     longer: tuple[Longer, ...]
+    voices: tuple[Voice, ...]
     annotators: tuple[AnnotatorRow, ...]
     annotator_statuses: Mapping[str, int]
     spent: tuple[Spent, ...]

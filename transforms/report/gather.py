@@ -1,7 +1,6 @@
 """What the shards contribute, put together into the figures of the report."""
 
-import math
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +24,8 @@ from prefcurate.transforms.report.findings import (
     Spent,
 )
 from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
+from prefcurate.transforms.report.side_by_side import voices
+from prefcurate.transforms.report.sums import summed
 from prefcurate.transforms.store.snapshot import Snapshot
 
 ANNOTATORS = 25
@@ -61,14 +62,15 @@ def gather(snapshot: Snapshot, release: str | None, shards: Iterable[ShardFigure
         accounts=tuple(source_accounts(snapshot, (rows for figures in shards for rows in figures.used))),
         pairs=sum(figures.pairs for figures in shards),
         overridden=sum(figures.overridden for figures in shards),
-        flows=tuple(Flow(*key, *n) for key, n in _summed((figures.flows for figures in shards), 3)),
+        flows=tuple(Flow(*key, *n) for key, n in summed((figures.flows for figures in shards), 3)),
         gold_configured=bool(gold.annotators or gold.sources),
         agreement=tuple(agreements(audited)),
         baseline=longer_baseline(audited),
         longer=(*_longer(shards), *_longer_of_audited(audited)),
-        spent=tuple(Spent(*key, *n) for key, n in _summed((figures.calls for figures in shards), 3)),
-        flags=tuple(Flagged(*key, *n) for key, n in _summed((figures.flags for figures in shards), 2)),
-        queues=tuple(Queue(*key, *n) for key, n in _summed((figures.queues for figures in shards), 1)),
+        voices=voices(figures.sources for figures in shards),
+        spent=tuple(Spent(*key, *n) for key, n in summed((figures.calls for figures in shards), 3)),
+        flags=tuple(Flagged(*key, *n) for key, n in summed((figures.flags for figures in shards), 2)),
+        queues=tuple(Queue(*key, *n) for key, n in summed((figures.queues for figures in shards), 1)),
         **_of_no_prompt(snapshot),
     )
 
@@ -116,21 +118,8 @@ def _of_prompts(remarks: Iterable[str]) -> int:
     return len({remark.split(":")[0] for remark in remarks if remark.startswith("prompt ")})
 
 
-def _summed(tables: Iterable[Iterable[tuple[Any, ...]]], keys: int) -> list[tuple[tuple[Any, ...], list[Any]]]:
-    """Rows of several tables put together: the first columns are the key, the others are added up."""
-    found: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for table in tables:
-        for row in table:
-            found[row[:keys]].append(row[keys:])
-    return [(key, [_sum(column) for column in zip(*rows, strict=True)]) for key, rows in sorted(found.items())]
-
-
-def _sum(numbers: Sequence[Any]) -> Any:
-    return round(math.fsum(numbers), 9) if isinstance(numbers[0], float) else sum(numbers)
-
-
 def _longer(shards: Sequence[ShardFigures]) -> list[Longer]:
-    return [Longer(key[0], False, n, longer) for key, (n, longer) in _summed((f.longer for f in shards), 1)]
+    return [Longer(key[0], False, n, longer) for key, (n, longer) in summed((f.longer for f in shards), 1)]
 
 
 def _longer_of_audited(audited: Sequence[Audited]) -> list[Longer]:

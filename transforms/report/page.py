@@ -10,6 +10,7 @@ from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.report import words
 from prefcurate.transforms.report.examples import Example
 from prefcurate.transforms.report.findings import Agreement, Findings, Longer, Spent
+from prefcurate.transforms.report.voices import Voice
 
 _MISSING = "the report stage needs plotly and jinja2: pip install 'prefcurate[report]'"
 
@@ -35,6 +36,7 @@ def render_page(findings: Findings, examples: Sequence[Example]) -> str:
         "rows_flow": charts.rows_flow(findings),
         "pairs_flow": charts.pairs_flow(findings),
         "agreement": charts.agreement_chart(findings),
+        "sources": charts.sources_chart(_shown(findings.voices)),
         "accuracy": charts.accuracy_chart(findings.annotators),
         "position": charts.position_chart(findings.annotators),
     }
@@ -66,12 +68,22 @@ def _tables(findings: Findings) -> dict[str, Any]:
         "by_decision": [row for name in words.DECISIONS for row in _slice(findings, "decision") if row.name == name],
         "by_source": _slice(findings, "source"),
         "by_length": _slice(findings, "length"),
+        "voices": _shown(findings.voices),
         "longer_all": [each for each in findings.longer if not each.audit_only],
         "longer_audit": {each.labels: each for each in findings.longer if each.audit_only},
         "longer_share": _longer_share,
         "spent": _by_annotator(findings.spent),
         "failures": _failures(findings.spent),
     }
+
+
+VOICES = 24
+"""Voices that the page shows: those that labelled most pairs."""
+
+
+def _shown(voices: Sequence[Voice]) -> list[Voice]:
+    most = sorted(voices, key=lambda voice: -voice.labelled)[:VOICES]
+    return [voice for voice in voices if voice in most and voice.labelled]
 
 
 def _slice(findings: Findings, name: str) -> list[Agreement]:

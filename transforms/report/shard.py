@@ -14,9 +14,11 @@ from prefcurate.schemas.canonical import ID_LENGTH
 from prefcurate.transforms.accounts import UsedRows, used_rows
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import gold_labels
+from prefcurate.transforms.measures.text import CLEARLY_LONGER
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import open_release
 from prefcurate.transforms.report.audit import Audited
+from prefcurate.transforms.report.sources import SourceSums, source_sums
 from prefcurate.transforms.store.snapshot import Snapshot
 
 SHOWN = 6
@@ -35,7 +37,7 @@ _PAIRS = """
         CASE WHEN o.decision IN ('keep', 'flip', 'assign', 'soften') AND o.label IN ('a', 'b') THEN o.label END AS made,
         coalesce(o.decision, 'undecided') AS decision,
         coalesce(starts_with(o.reason, 'override by '), false) AS overridden,
-        CASE WHEN l.a > 1.1 * l.b THEN 'a' WHEN l.b > 1.1 * l.a THEN 'b' END AS longer,
+        CASE WHEN l.a > $clearly * l.b THEN 'a' WHEN l.b > $clearly * l.a THEN 'b' END AS longer,
         coalesce(f.outcome, $unknown) AS outcome, coalesce(f.published, false) AS published
     FROM lengths l LEFT JOIN overall o USING (comparison_id) LEFT JOIN fates f USING (comparison_id)
 """
@@ -111,6 +113,7 @@ class ShardFigures:
     flags: tuple[tuple[str, str, int, int], ...]
     queues: tuple[tuple[str, int, float], ...]
     candidates: tuple[Candidate, ...]
+    sources: SourceSums
 
 
 def shard_figures(task: Task, gold: GoldOptions) -> ShardFigures:
@@ -121,7 +124,8 @@ def shard_figures(task: Task, gold: GoldOptions) -> ShardFigures:
     with snapshot.connect(tables, shard) as connection:
         connection.register("fates", release_fates(snapshot.store.root, task.release, shard, snapshot.store.shards))
         connection.register("audited", _labels(audited))
-        connection.execute(_PAIRS, {"unknown": "not in the release" if task.release else NOT_PUBLISHED})
+        unknown = "not in the release" if task.release else NOT_PUBLISHED
+        connection.execute(_PAIRS, {"unknown": unknown, "clearly": CLEARLY_LONGER})
         pairs, overridden = connection.sql("SELECT count(*), count(*) FILTER (overridden) FROM pairs").fetchall()[0]
         return ShardFigures(
             shard=shard,
@@ -138,6 +142,7 @@ def shard_figures(task: Task, gold: GoldOptions) -> ShardFigures:
             flags=_rows(connection, _FLAGS),
             queues=_rows(connection, _QUEUES),
             candidates=tuple(_candidates(connection)),
+            sources=source_sums(snapshot, shard, _labels(audited)),
         )
 
 

@@ -1,6 +1,11 @@
 """The report's words: what names in the tables mean, and the sentence on top."""
 
+from collections.abc import Iterator
+
+from prefcurate.transforms.ingest.agreement import PLURALS
+from prefcurate.transforms.report.alpha import Estimate
 from prefcurate.transforms.report.findings import Agreement, Findings, Share
+from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
 
 KINDS = {"person": "a person", "llm_judge": "an LLM judge", "reward_model": "a reward model", "program": "a program"}
 STATUSES = {
@@ -65,6 +70,15 @@ LENGTHS = {
     "similar": "responses of similar length",
     "tie": "gold is a tie, lengths differ",
 }
+RULES = {
+    "longer": "the clearly longer",
+    "formatted": "the more formatted",
+    "headings": "the one with more headings",
+    "items": "the one with more items of lists",
+    "bold": "the one with more in bold",
+    "code": "the one with more blocks of code",
+    "first_shown": "the one shown first",
+}
 _SAYS = {
     "a": "A is better",
     "b": "B is better",
@@ -90,7 +104,7 @@ def points(value: float) -> str:
     return f"{100 * value:+.1f}"
 
 
-def interval(share: Share) -> str:
+def interval(share: Share | RuleShare) -> str:
     """A share's interval."""
     return f"{share.low:.1%} to {share.high:.1%}"
 
@@ -155,6 +169,66 @@ def preferred(findings: Findings) -> str:
     """How many published pairs prefer a response that is worth nothing; empty where none does."""
     found = [f"{row.chosen:,} ({FLAGS[row.flag]})" for row in findings.flags if row.flag in BAD and row.chosen]
     return f"Look at these published pairs, whose chosen response is flagged: {'; '.join(found)}." if found else ""
+
+
+ALONE = 0.7
+"""A rule that agrees with so many labels, and surely with more than `SURELY`, is worth a sentence: they may be about nothing else."""
+SURELY = 0.6
+FEWEST = 20
+"""Of fewer labels nothing is remarked."""
+LEANING = 0.05
+"""Points from one half from which a leaning towards the response shown first is worth one."""
+_ABOUT = {"longer": ("longer", "shorter", "length"), "formatted": ("more formatted", "less formatted", "looks")}
+
+
+def remarks(findings: Findings) -> list[str]:
+    """What sticks out of the sources' labels: those that a rule alone says, a leaning to a place, annotators who do not agree."""
+    return [remark for voice in findings.voices for remark in _remarks(voice)]
+
+
+def about(voice: Voice) -> str:
+    """Whose labels, on what: `people`, `LLM judges, helpfulness`."""
+    return PLURALS.get(voice.kind, voice.kind) + ("" if voice.attribute == "overall" else f", {voice.attribute}")
+
+
+def _remarks(voice: Voice) -> Iterator[str]:
+    for rule in voice.rules:
+        if rule.rule in _ABOUT and rule.wins is not None and rule.wins.n >= FEWEST:
+            yield from _about_rule(voice, rule, rule.wins, *_ABOUT[rule.rule])
+    shown = voice.rule("first_shown")
+    if shown is not None and shown.wins is not None and shown.wins.n >= FEWEST and _leans(shown.wins):
+        yield (
+            f"{voice.source} ({about(voice)}): the response shown first wins {_counted(shown.wins)} preferences whose order is known; "
+            "by chance it would be half, unless what is better was shown there more often."
+        )
+    if voice.alpha and voice.alpha.value and voice.alpha.value.low is not None and voice.alpha.value.low <= 0:
+        yield f"{voice.source} ({about(voice)}): agreement with one another cannot be told from chance (alpha {_alpha(voice.alpha.value)})."
+
+
+def _leans(first: RuleShare) -> bool:
+    return abs(first.share - 0.5) >= LEANING and not first.low <= 0.5 <= first.high
+
+
+def _about_rule(voice: Voice, rule: RuleFigures, wins: RuleShare, more: str, less: str, what: str) -> Iterator[str]:
+    turned = wins.share < 0.5
+    share, low = (1 - wins.share, 1 - wins.high) if turned else (wins.share, wins.low)
+    if share < ALONE or low <= SURELY:
+        return
+    told = RuleShare(wins.n, wins.prompts, share, low, 1 - wins.low if turned else wins.high)
+    remark = f"{voice.source} ({about(voice)}): the {less if turned else more} response wins {_counted(told)} decided pairs: labels may be about {what}."
+    if rule.gold is not None:
+        gold = 1 - rule.gold.share if turned else rule.gold.share
+        remark += f" Held-out gold takes it on {gold:.1%} of {rule.gold.n:,} pairs of theirs."
+    yield remark
+
+
+def _counted(share: RuleShare) -> str:
+    return f"{share.share:.1%} (95% interval {share.low:.1%} to {share.high:.1%}) of {share.n:,}"
+
+
+def _alpha(found: Estimate) -> str:
+    between = "" if found.low is None else f", 95% interval {found.low:.2f} to {found.high:.2f}"
+    return f"{found.value:.2f}{between}"
 
 
 def _clusters(count: int) -> str:

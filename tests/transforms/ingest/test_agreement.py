@@ -1,6 +1,6 @@
 import pytest
 
-from prefcurate.transforms.ingest.agreement import Vote, reversed_looking, wilson_upper
+from prefcurate.transforms.ingest.agreement import Vote, reversed_looking
 
 
 def votes(source: str, annotator: str, labels: str, kind: str = "person", attribute: str = "overall") -> list[Vote]:
@@ -10,12 +10,6 @@ def votes(source: str, annotator: str, labels: str, kind: str = "person", attrib
         for i, label in enumerate(labels)
         if label != "."
     ]
-
-
-def test_wilson_upper():
-    assert wilson_upper(0, 0) == 1
-    assert wilson_upper(15, 100) == pytest.approx(0.2328, abs=1e-4)
-    assert wilson_upper(50, 100) == pytest.approx(0.5962, abs=1e-4)
 
 
 def test_a_source_of_judges_that_is_turned_round():

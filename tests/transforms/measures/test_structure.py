@@ -94,3 +94,11 @@ def test_titles_and_placeholders():
     assert structure.titles("<<A song>> and << >>") == ["<<A song>>"]
     assert structure.placeholders("Dear [name], at [place]") == 2
     assert structure.emojis("so good 🎉🎉") == 2
+
+
+def test_style_counts_formatting_outside_of_code():
+    assert structure.style(MARKDOWN) == (3, 5, 0, 1)
+    assert structure.style(MARKDOWN).total == 9
+    assert structure.style("**bold** and __bold__\n\tStep 2: go\n  - x") == (0, 2, 2, 0)
+    assert structure.style("~~~\n# a comment\n- a: list\n~~~\nplain - text # no heading") == (0, 0, 0, 1)
+    assert structure.style("") == structure.style("1990 was fine\n2,500 kg\nso **") == (0, 0, 0, 0)

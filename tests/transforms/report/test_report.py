@@ -22,6 +22,7 @@ from prefcurate.transforms.report.findings import (
     load_findings,
 )
 from prefcurate.transforms.report.report import Report
+from prefcurate.transforms.report.side_by_side import sources_table
 from prefcurate.transforms.report.words import headline, preferred, verdict
 from prefcurate.transforms.store.store import Store, StoreError
 from tests.helpers import label, make_store, pair, run_stage
@@ -221,7 +222,9 @@ def test_the_queries_that_the_page_offers_work(tmp_path):
     with duckdb.connect() as connection:
         for table in ("accounts", "agreement", "consensus"):
             connection.register(table, store.dataset(table))
+        connection.register("sources", sources_table(load_findings(store).voices))
         found = [connection.sql(query).fetchall() for query in queries if query.strip()]
     assert found[0] == [("crowd", 6, 6, 0, 0, 0, 6), ("experts", 5, 5, 0, 0, 0, 5)]
     assert {row[0]: row[1] for row in found[1]} == {"keep": 2, "flip": 1, "assign": 1, "soften": 1, "drop": 1}
     assert ("all", "", "label_in", 4, 3, 0.333) in [row[:6] for row in found[2]]
+    assert ("crowd", "person", "overall", "wins", "longer", 2, 0.5) in [row[:7] for row in found[3]]
