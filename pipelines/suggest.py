@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import yaml
@@ -14,7 +14,7 @@ from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import ABSENT
 from prefcurate.schemas.formats.mapping_row import Fields
-from prefcurate.schemas.formats.registry import READERS, named_formats
+from prefcurate.schemas.formats.registry import READERS, is_benchmark, named_formats
 from prefcurate.schemas.formats.rows import RowError
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
@@ -23,10 +23,33 @@ from prefcurate.transforms.ingest.understand import builder_of
 
 ROWS = 200
 """Rows that are looked at."""
-ENOUGH = 0.8
-"""Of the rows, and of the fields that a format looks for, that must be there for it to be proposed."""
+FILES = 10
+"""Files that are opened for them."""
+ENOUGH = 0.6
+"""Of the rows that must be readable, and of the fields about texts and labels that must be there, for a format to be proposed."""
+_BESIDE = frozenset(
+    [
+        "annotator",
+        "kind",
+        "order",
+        "family",
+        "turns",
+        "model_a",
+        "model_b",
+        "system",
+        "row_id",
+        "group_id",
+        "strength",
+        "rationale",
+    ]
+)
+"""What a format looks for that its rows may have or not."""
 _NOT_FILES = ("mapping", "datasets", "label_studio")
 """Described by settings, no files, or our own queues."""
+
+
+_PLAIN = 4
+"""Fields of a guess that says no more than the format does by itself: prompt, chosen, rejected, kind."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +71,13 @@ def propose(path: str) -> Proposal:
     name = os.path.basename(path.rstrip("/")).split(".")[0] or "source"
     own = {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name), "path": path}
     rows = _rows(own)
-    fitting = max(_formats(own, rows), key=lambda found: found[0], default=None)
-    if fitting is not None:
-        return fitting[1]
     found = suggest(rows)
+    fitting = sorted(_formats(own, rows, found.format), key=lambda fit: fit[0])
+    if fitting and not (fitting[-1][1].report.format == found.format and len(found.fields) > _PLAIN):
+        best, proposal = fitting[-1]
+        also = [str(other.settings["format"]) for share, other in fitting[:-1] if share == best]
+        alike = [f"it is laid out as {' and '.join(also)} too: take the one that it is"] if also else []
+        return replace(proposal, guesses=tuple(alike))
     if not found.found:
         told = f"; it has {', '.join(map(repr, found.unread[:12]))}" if found.unread else ""
         raise WrongSetting(
@@ -64,7 +90,9 @@ def propose(path: str) -> Proposal:
     )
 
 
-def _formats(own: dict[str, str], rows: Sequence[object]) -> Iterator[tuple[tuple[float, int], Proposal]]:
+def _formats(
+    own: dict[str, str], rows: Sequence[object], guessed: str
+) -> Iterator[tuple[tuple[float, float, int], Proposal]]:
     """The formats that read most of the file, by how much of what they look for is there."""
     described = {name for name, reader in READERS.items() if any(f.is_required() for f in reader.model_fields.values())}
     for name in sorted({*READERS, *named_formats()} - {*_NOT_FILES, *described}):
@@ -77,10 +105,14 @@ def _formats(own: dict[str, str], rows: Sequence[object]) -> Iterator[tuple[tupl
         report = check_source(source, ROWS)
         seen = report.seen
         looked = [found.found > 0 for found in seen.looked_up.values()]
-        share = sum(looked) / len(looked) if looked else 1.0
+        wanted = [found.found > 0 for (what, _), found in seen.looked_up.items() if what not in _BESIDE]
+        share = sum(wanted) / len(wanted) if wanted else 1.0
         good = seen.rows and (seen.used + seen.auxiliary) / seen.rows >= ENOUGH and seen.pairs and seen.given
+        # What is taken for a benchmark is kept out of train: every place must be there, and chosen and rejected as it has them.
+        if is_benchmark(name) and not (all(looked) and source.reader.format == guessed):
+            continue
         if good and share >= ENOUGH:
-            yield (share, sum(looked)), Proposal(settings, report)
+            yield (share, seen.unreadable / -seen.rows, sum(looked)), Proposal(settings, report)
 
 
 def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
@@ -89,6 +121,8 @@ def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
     for row in rows:
         with suppress(RowError):
             for what, path, scope in builder.looked_up(row):
+                if what in _BESIDE:
+                    continue
                 found[what, path.text] = found.get((what, path.text), False) or path.find(scope) is not ABSENT
     return sum(found.values()) / max(1, len(found))
 
@@ -96,8 +130,9 @@ def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
 def _rows(own: dict[str, str]) -> list[object]:
     # Any fields: only how a file is opened and parsed matters here.
     reader = MappingReader(fields=Fields.model_validate({"response_a": "a", "response_b": "b"}))
-    (intake, *_) = plan_source(SourceOptions(name="x", path=own["path"], reader=reader))
-    return [row.value for row in islice(reader.rows(intake.unit.file, open_source_file), ROWS) if row.problem is None]
+    intakes = plan_source(SourceOptions(name="x", path=own["path"], reader=reader))
+    rows = (row for intake in intakes[:FILES] for row in reader.rows(intake.unit.file, open_source_file))
+    return list(islice((row.value for row in rows if row.problem is None), ROWS))
 
 
 def render(proposal: Proposal) -> str:

@@ -8,6 +8,7 @@ import yaml
 
 from prefcurate.pipelines.suggest import propose, render
 from prefcurate.schemas.errors import WrongSetting
+from prefcurate.transforms.ingest.suggest_words import word_of
 from tests.schemas.formats.reading import DATA
 
 LONG = "some longer words of an answer that make it a text "
@@ -169,6 +170,111 @@ FILES = {
             "kind": "person",
         },
     ),
+    "a scale from one to the other, and votes that name columns": (
+        rows_of(
+            14,
+            Task=ask,
+            GPT_of_4_of_answer=text("a"),
+            Claude_of_answer=text("b"),
+            Winner=one_of("GPT 4", "Claude", "Tie"),
+        ),
+        {
+            "prompt": "Task",
+            "response_a": "GPT 4 answer",
+            "response_b": "Claude answer",
+            "label": {"path": "Winner", "values": {"GPT 4": "a", "Claude": "b", "Tie": "tie"}},
+            "kind": "person",
+        },
+    ),
+    "a scale from one response to the other": (
+        rows_of(14, Prompt=ask, Model_of_1=text("a"), Model_of_2=text("b"), Rating=lambda n: 1 + n % 7),
+        {
+            "prompt": "Prompt",
+            "response_a": "Model 1",
+            "response_b": "Model 2",
+            "label": {"path": "Rating", "values": dict(zip("1234567", ["a"] * 3 + ["tie"] + ["b"] * 3, strict=True))},
+            "kind": "person",
+        },
+    ),
+    "people and experts, in words": (
+        rows_of(
+            9,
+            prompt_id=lambda n: f"prompt-number-{n}",
+            text=ask,
+            completion_a=text("a"),
+            completion_b=text("b"),
+            workers=lambda n: [{"evaluator": "w1", "helpful_pref": "Tie", "overall_pref": "A-is-slightly-better"}],
+            experts=lambda n: [{"evaluator": "e1", "overall_pref": "B-is-clearly-better", "time": 3}],
+        ),
+        {
+            "prompt": "text",
+            "response_a": "completion_a",
+            "response_b": "completion_b",
+            "label": [
+                {
+                    "each": "workers",
+                    "path": "overall_pref",
+                    "values": {"A-is-slightly-better": "a"},
+                    "annotator": "evaluator",
+                },
+                {
+                    "each": "experts",
+                    "path": "overall_pref",
+                    "values": {"B-is-clearly-better": "b"},
+                    "annotator": "evaluator",
+                },
+            ],
+            "kind": "person",
+            "row_id": "prompt_id",
+        },
+    ),
+    "the number of the better one": (
+        rows_of(
+            9,
+            prompt=ask,
+            response_0=text("a"),
+            response_1=text("b"),
+            better_response_id=one_of(1, 0),
+            num_user_tokens=one_of(3, 4),
+        ),
+        {
+            "prompt": "prompt",
+            "response_a": "response_0",
+            "response_b": "response_1",
+            "label": {"path": "better_response_id", "values": {"1": "b", "0": "a"}},
+            "kind": "person",
+        },
+    ),
+    "good and bad responses, one a row": (
+        rows_of(12, prompt=lambda n: ask(n // 2), completion=text("a"), label=one_of(True, False)),
+        {
+            "prompt": "prompt",
+            "responses": {"text": "completion", "ratings": [{"path": "label"}]},
+            "kind": "person",
+        },
+    ),
+    "conversations of which some turns were judged": (
+        rows_of(
+            9,
+            side_a=lambda n: [
+                {"role": r, "content": f"{ask(n)} {k}a"} for k in range(2) for r in ("user", "assistant")
+            ],
+            side_b=lambda n: [
+                {"role": r, "content": f"{ask(n)} {k}{'b' * (r != 'user') or 'a'}"}
+                for k in range(2)
+                for r in ("user", "assistant")
+            ],
+            turn=one_of(1, 2),
+            vote=one_of("left is better", "right is better", "neither"),
+        ),
+        {
+            "response_a": "side_a",
+            "response_b": "side_b",
+            "turns": "turn",
+            "label": {"path": "vote", "values": {"left is better": "a", "right is better": "b", "neither": "tie"}},
+            "kind": "person",
+        },
+    ),
     "one response a row": (
         rows_of(12, query=lambda n: ask(n // 3), reply=text("a"), quality=one_of(1, 4, 2), rater=one_of("r1")),
         {
@@ -229,3 +335,142 @@ def test_what_cannot_be_compared_is_said_with_what_is_there(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"city": "Rome", "inhabitants": 3}\n' * 3)
     with pytest.raises(WrongSetting, match="no two responses to one prompt .* it has 'city', 'inhabitants'"):
         propose(str(tmp_path / "x.jsonl"))
+
+
+BROKEN = {"prompt": None, "chosen": [], "rejected": 5}
+
+
+@pytest.mark.parametrize(
+    ("row", "settings"),
+    [
+        ({"prompt": "Q", "chosen": LONG + "a", "rejected": LONG + "b"}, {"format": "hf_preference"}),
+        (
+            {
+                "question": ask(1),
+                "system": "You are a helpful one.",
+                "preferred_output": LONG + "a",
+                "non_preferred_output": LONG + "b",
+            },
+            {"format": "hf_preference", "prompt": "question", "system": "system", "chosen": "preferred_output"},
+        ),
+        (
+            {
+                "prompt": "Q",
+                "chosen": LONG + "a",
+                "rejected": LONG + "b",
+                "chosen-rating": 4.5,
+                "rejected-rating": 3,
+                "chosen-model": "m",
+                "rejected-model": "n",
+            },
+            {
+                "format": "hf_preference",
+                "score_chosen": "chosen-rating",
+                "score_rejected": "rejected-rating",
+                "model_rejected": "rejected-model",
+            },
+        ),
+        (
+            {
+                "model_a": "m",
+                "model_b": "n",
+                "winner": "both_bad",
+                "conversation_a": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}],
+                "conversation_b": [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "B"}],
+                "tokens": {"sum_user_tokens": 3},
+            },
+            {"format": "arena"},
+        ),
+        (
+            {
+                "data": {"text": LONG + "q", "answer1": LONG + "a", "answer2": LONG + "b"},
+                "annotations": [
+                    {"id": 1, "completed_by": 2, "result": [{"from_name": "pw", "value": {"selected": "left"}}]}
+                ],
+            },
+            {
+                "format": "label_studio_project",
+                "prompt": "text",
+                "response_a": "answer1",
+                "response_b": "answer2",
+                "question": "pw",
+            },
+        ),
+        (
+            {
+                "data_row": {"id": "x", "row_data": {"q": LONG + "q", "a": LONG + "a", "b": LONG + "b"}},
+                "projects": {
+                    "p": {
+                        "labels": [
+                            {
+                                "annotations": {
+                                    "classifications": [
+                                        {
+                                            "name": "Which?",
+                                            "radio_answer": {"name": "Response B", "value": "response_b"},
+                                        }
+                                    ]
+                                }
+                            }
+                        ]
+                    }
+                },
+            },
+            {"format": "labelbox", "response_a": "row_data.a", "question": "Which?", "values": {"response_b": "b"}},
+        ),
+        (
+            {
+                "fields": {"q": LONG + "q", "r1": LONG + "a", "r2": LONG + "b", "r3": LONG + "c"},
+                "responses": {
+                    "rank": [{"user_id": "u", "value": [{"value": f"no-{n}", "rank": n} for n in (1, 2, 3)]}]
+                },
+            },
+            {
+                "format": "argilla",
+                "prompt": "q",
+                "responses": {"no-1": "r1", "no-2": "r2", "no-3": "r3"},
+                "question": "rank",
+            },
+        ),
+    ],
+)
+def test_layouts_are_recognised_in_spite_of_a_broken_row(row, settings, tmp_path):
+    lines = [json.dumps(row).replace(LONG, f"{LONG}{n}") for n in range(9)]
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join([*lines, json.dumps(BROKEN)]))
+    found = propose(str(path))
+    assert settings.items() <= found.settings.items()
+    assert found.report.seen.used == 9 and found.report.seen.given
+
+
+@pytest.mark.parametrize(
+    ("said", "word"),
+    [
+        ("A", "a"),
+        ("model_b", "b"),
+        ("Response 2", "b"),
+        ("B>A", "b"),
+        ("A>>B", "a"),
+        ("A=B", "tie"),
+        ("[[A]]", "a"),
+        ("assistant A is better", "a"),
+        ("B is slightly worse", "a"),
+        ("Answer 1 is better than answer 2", "a"),
+        ("left", "a"),
+        ("Second one", "b"),
+        ("Both are bad", "both_bad"),
+        ("both good", "both_good"),
+        ("equally good", "tie"),
+        ("Neither", "tie"),
+        ("tie (bothbad)", "both_bad"),
+        ("no preference", "tie"),
+        ("a bit better", None),
+        ("A and B", None),
+        ("not A", None),
+        ("2 stars", None),
+        ("4", None),
+        ("harmless", None),
+    ],
+)
+def test_words_of_a_vote(said, word):
+    assert word_of(said) == word

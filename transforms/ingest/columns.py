@@ -1,18 +1,22 @@
 """What stands in the rows of a file that nobody has described: its columns, what is in them, and which belong together by name."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from prefcurate.schemas.formats import chat
+from prefcurate.schemas.formats.conversations import unpacked
 from prefcurate.schemas.formats.mapping_values import is_nothing
 
 DEEPEST = 4
 """Objects in objects that are looked into."""
+_FLAGS = frozenset({"0", "1", "0.0", "1.0", "true", "false"})
 FEW = 12
 """So many different values may be the words of a label."""
+MOSTLY = 0.8
+"""Of the values of a column that must be of a kind: some rows are broken."""
 _WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+")
 
 
@@ -26,23 +30,29 @@ class Column:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words of its name: `responseA`, `response_a` and `Response A` are (response, a)."""
-        return tuple(word.lower() for word in _WORDS.findall(self.path.rsplit(".", 1)[-1]))
+        """The words of its name: `responseA`, `response_a` and `Response A` are (response, a); what is not preferred is one word."""
+        words = " ".join(word.lower() for word in _WORDS.findall(self.path.rsplit(".", 1)[-1]))
+        return tuple(re.sub(r"\b(?:non|not|un) (?=preferred|chosen)", "non", words).split())
 
     @cached_property
     def is_text(self) -> bool:
         """Whether it holds text."""
-        return bool(self.values) and all(isinstance(value, str) for value in self.values)
+        return mostly(self.values, lambda value: isinstance(value, str))
 
     @cached_property
     def is_number(self) -> bool:
         """Whether it holds numbers, also written as text."""
-        return bool(self.values) and all(map(_is_number, self.values))
+        return mostly(self.values, is_number)
+
+    @cached_property
+    def is_flag(self) -> bool:
+        """Whether it holds what is set or not."""
+        return bool(self.values) and {text.lower() for text in self.distinct} <= _FLAGS
 
     @cached_property
     def is_messages(self) -> bool:
-        """Whether it holds conversations."""
-        return bool(self.values) and all(chat.is_conversation(value) or chat.is_message(value) for value in self.values)
+        """Whether it holds conversations, also as text."""
+        return mostly(self.values, lambda value: chat.is_conversation(told := unpacked(value)) or chat.is_message(told))
 
     @cached_property
     def is_content(self) -> bool:
@@ -62,27 +72,35 @@ class Column:
     @cached_property
     def objects(self) -> bool:
         """Whether it holds lists of objects that are no messages."""
-        lists = bool(self.values) and all(isinstance(value, list) and value for value in self.values)
-        return (
-            lists and not self.is_messages and all(isinstance(item, Mapping) for value in self.values for item in value)
-        )
+        return not self.is_messages and _lists_of(self.values, lambda item: isinstance(item, Mapping))
 
     @cached_property
     def texts(self) -> bool:
         """Whether it holds lists of texts."""
-        return _lists_of(self.values, str)
+        return _lists_of(self.values, lambda item: isinstance(item, str))
 
     @cached_property
     def numbers(self) -> bool:
         """Whether it holds lists of numbers."""
-        return bool(self.values) and all(isinstance(v, list) and v and all(map(_is_number, v)) for v in self.values)
+        return _lists_of(self.values, lambda item: item is None or is_number(item))
 
 
-def _lists_of(values: Sequence[Any], kind: type) -> bool:
-    return bool(values) and all(isinstance(v, list) and v and all(isinstance(item, kind) for item in v) for v in values)
+def mostly(values: Sequence[Any], kind: Callable[[Any], bool]) -> bool:
+    """Whether nearly all values are of a kind."""
+    return bool(values) and sum(map(kind, values)) >= MOSTLY * len(values)
 
 
-def _is_number(value: Any) -> bool:
+def _lists_of(values: Sequence[Any], kind: Callable[[Any], bool]) -> bool:
+    return mostly(values, lambda value: isinstance(value, list) and bool(value) and all(map(kind, value)))
+
+
+def inside(column: Column) -> list[Column]:
+    """The columns of the elements of lists."""
+    return columns([item for value in column.values if isinstance(value, list) for item in value])
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a number, also written as text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
     try:
@@ -120,6 +138,7 @@ SIDES = (
     ("first", "second"),
     ("left", "right"),
     ("x", "y"),
+    ("old", "new"),
 )
 """How the two sides of a pair are told apart in names."""
 PREFERRED = (
@@ -133,6 +152,9 @@ PREFERRED = (
     ("good", "bad"),
     ("positive", "negative"),
     ("pos", "neg"),
+    ("preferred", "nonpreferred"),
+    ("chosen", "nonchosen"),
+    ("j", "k"),
 )
 """The same where the name says which side is better."""
 
@@ -148,6 +170,12 @@ def side_pairs(among: Sequence[Column], sides: Sequence[tuple[str, str]]) -> lis
                 if word == one and twin is not None and twin is not column and (column, twin) not in found:
                     found.append((column, twin))
     return found
+
+
+def side_words(one: Column, other: Column) -> tuple[str, str] | None:
+    """The words in which the names of two columns differ."""
+    apart = [pair for pair in zip(one.words, other.words, strict=False) if pair[0] != pair[1]]
+    return apart[0] if len(apart) == 1 and len(one.words) == len(other.words) else None
 
 
 def numbered(among: Sequence[Column]) -> list[list[Column]]:

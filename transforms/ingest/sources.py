@@ -217,8 +217,8 @@ def _archive_in(path: str) -> _Found | None:
 
 
 def _is_hidden(name: str) -> bool:
-    # Editors and notebooks keep copies in hidden files and folders; a name that climbs hides nothing.
-    return any(step.startswith(".") and step not in (".", "..") for step in name.split("/"))
+    # Editors and notebooks keep copies in hidden files and folders, as macOS does in its archives; a name that climbs hides nothing.
+    return any(step == "__MACOSX" or (step.startswith(".") and step not in (".", "..")) for step in name.split("/"))
 
 
 def _uri(path: str, name: str) -> str:

@@ -7,13 +7,21 @@ person knows what a 1 means.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from prefcurate.transforms.ingest.columns import PREFERRED, SIDES, Column, columns, numbered, side_pairs
+from prefcurate.transforms.ingest.columns import (
+    FEW,
+    PREFERRED,
+    SIDES,
+    Column,
+    columns,
+    inside,
+    numbered,
+    side_pairs,
+)
 from prefcurate.transforms.ingest.suggest_labels import (
     IDS,
+    LABELS,
     MODELS,
-    PROMPTS,
     RANKS,
-    RESPONSES,
     SCORES,
     WHO,
     WHY,
@@ -23,11 +31,48 @@ from prefcurate.transforms.ingest.suggest_labels import (
     label,
     take,
 )
+from prefcurate.transforms.ingest.suggest_tools import tool_export
+from prefcurate.transforms.ingest.suggest_words import word_of
+
+PROMPTS = (
+    "prompt",
+    "question",
+    "instruction",
+    "query",
+    "input",
+    "context",
+    "problem",
+    "post",
+    "history",
+    "conversation",
+    "task",
+    "user",
+    "title",
+)
+RESPONSES = (
+    "response",
+    "answer",
+    "completion",
+    "output",
+    "generation",
+    "reply",
+    "summary",
+    "candidate",
+    "assistant",
+    "text",
+    "conversation",
+    "translation",
+    "argument",
+)
 
 
 def suggest(rows: Sequence[Any]) -> Suggestion:
     """Fields for some rows of a file; without responses nothing that could be compared was seen."""
-    left = columns([row for row in rows if isinstance(row, Mapping)])
+    objects = [row for row in rows if isinstance(row, Mapping)]
+    export = tool_export(objects)
+    if export is not None:
+        return export
+    left = columns(objects)
     made = Suggestion()
     for step in (_responses, _prompt, _who_and_what):
         step(made, left)
@@ -45,16 +90,20 @@ def _responses(made: Suggestion, left: list[Column]) -> None:
         return
     lists = [column for column in left if column.objects and _response_inside(column)]
     many = [group for group in numbered(content) if is_named(group[0], RESPONSES)]
-    several = [column for column in left if column.texts and is_named(column, RESPONSES)]
+    several = [column for column in left if column.texts and is_named(column, RESPONSES) and _sizes(column)[-1] > 1]
     if lists:
         _set_of_objects(made, left, lists[0])
     elif many:
         _set_of_columns(made, left, many[0])
-    elif several:
-        _set_of_lists(made, left, several[0])
     elif pair := _named(side_pairs(content, SIDES)):
         _two(made, left, pair)
         label(made, left, pair)
+    elif several:
+        _set_of_lists(made, left, several[0])
+    elif voted := _named_by_votes(content, left):
+        (vote, one, other), values = voted
+        _two(made, left, (one, other))
+        made.fields["label"] = {"path": take(left, vote), "values": values}
     else:
         _one_a_row(made, left, content)
 
@@ -77,25 +126,56 @@ def _two(
         if is_named(one, MODELS) and made.models is None:
             made.models = one, other
             made.fields |= {models[0]: take(left, one), models[1]: take(left, other)}
+    for one, other in side_pairs([column for column in left if column.is_number], PREFERRED):
+        if sides[0] == "chosen" and is_named(one, SCORES) and "score_chosen" not in made.fields:
+            made.fields |= {"score_chosen": take(left, one), "score_rejected": take(left, other)}
+    turns = [column for column in left if column.is_number and column.words in (("turn",), ("turns",))]
+    if turns and pair[0].is_messages and made.format == "mapping":
+        made.fields["turns"] = take(left, turns[0])
+        made.guesses.append(f"{made.fields['turns']!r} says how many turns of the conversations were judged")
+
+
+def _named_by_votes(
+    content: Sequence[Column], left: Sequence[Column]
+) -> tuple[tuple[Column, Column, Column], dict[str, str]] | None:
+    """A vote whose values name two of the texts: `winner` is "GPT-4", and there is a column `GPT-4 answer`."""
+    for vote in (column for column in left if is_named(column, LABELS) and len(column.distinct) <= FEW):
+        of_value = {
+            value: [c for c in content if c is not vote and _plain(value) in _plain(c.path)] for value in vote.distinct
+        }
+        sure = {value: found[0] for value, found in of_value.items() if len(found) == 1 and len(_plain(value)) > 1}
+        if len(sure) == len({column.path for column in sure.values()}) == 2:
+            one, other = sorted(sure, key=lambda value: [c.path for c in content].index(sure[value].path))
+            rest = {value: word_of(value) or "skip" for value in vote.distinct if value not in sure}
+            return (vote, sure[one], sure[other]), {one: "a", other: "b"} | rest
+    return None
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _sizes(column: Column) -> list[int]:
+    """How long its lists are, from the shortest; two columns of lists stand side by side where these are alike."""
+    return sorted(len(value) for value in column.values if isinstance(value, list))
 
 
 def _response_inside(column: Column) -> bool:
-    inside = columns([item for value in column.values for item in value])
-    return any(c.is_content and is_named(c, RESPONSES) for c in inside) and max(map(len, column.values)) > 1
+    return any(c.is_content and is_named(c, RESPONSES) for c in inside(column)) and _sizes(column)[-1] > 1
 
 
 def _set_of_objects(made: Suggestion, left: list[Column], column: Column) -> None:
-    inside = columns([item for value in column.values for item in value])
-    text = next(c for c in inside if c.is_content and is_named(c, RESPONSES))
-    made.fields["responses"] = {"each": take(left, column), "text": text.path, **_scored(made, inside)}
+    of_each = inside(column)
+    text = next(c for c in of_each if c.is_content and is_named(c, RESPONSES))
+    made.fields["responses"] = {"each": take(left, column), "text": text.path, **_scored(made, of_each)}
 
 
-def _scored(made: Suggestion, inside: Sequence[Column]) -> dict[str, Any]:
+def _scored(made: Suggestion, of_each: Sequence[Column]) -> dict[str, Any]:
     """Model, rank and ratings of responses, from the columns beside their text."""
     told: dict[str, Any] = {}
-    models = [c for c in inside if c.is_text and is_named(c, MODELS)]
-    ranks = [c for c in inside if c.is_number and is_named(c, RANKS)]
-    scores = [c for c in inside if c.is_number and not is_named(c, (*RANKS, *IDS, *MODELS)) and is_named(c, SCORES)]
+    models = [c for c in of_each if c.is_text and is_named(c, MODELS)]
+    ranks = [c for c in of_each if c.is_number and is_named(c, RANKS)]
+    scores = [c for c in of_each if _is_score(c) and not is_named(c, (*RANKS, *IDS, *MODELS))]
     if models:
         told["model"] = models[0].path
     if ranks:
@@ -103,11 +183,22 @@ def _scored(made: Suggestion, inside: Sequence[Column]) -> dict[str, Any]:
         made.guesses.append(f"{ranks[0].path!r}: the smaller, the better")
     elif scores:
         told["ratings"] = [
-            {"path": c.path} if n == 0 else {"path": c.path, "attribute": {"constant": c.path.rsplit(".", 1)[-1]}}
+            _of_each(c) if n == 0 else _of_each(c) | {"attribute": {"constant": c.path.rsplit(".", 1)[-1]}}
             for n, c in enumerate(scores)
         ]
         made.guesses.append(f"{scores[0].path!r} decides which is better overall")
     return told
+
+
+def _is_score(column: Column) -> bool:
+    if column.is_number or column.numbers:
+        return is_named(column, SCORES)
+    return column.is_flag and is_named(column, LABELS)
+
+
+def _of_each(column: Column) -> dict[str, Any]:
+    """A rating, or one for each element of a list of them."""
+    return {"each": column.path, "path": "."} if column.numbers else {"path": column.path}
 
 
 def _set_of_columns(made: Suggestion, left: list[Column], group: list[Column]) -> None:
@@ -128,8 +219,7 @@ def _set_of_columns(made: Suggestion, left: list[Column], group: list[Column]) -
 
 
 def _set_of_lists(made: Suggestion, left: list[Column], column: Column) -> None:
-    sizes = list(map(len, column.values))
-    beside = [c for c in left if c is not column and (c.numbers or c.texts) and list(map(len, c.values)) == sizes]
+    beside = [c for c in left if c is not column and (c.numbers or c.texts) and set(_sizes(c)) <= set(_sizes(column))]
     told: dict[str, Any] = {"each": take(left, column)}
     for other in beside:
         kind = "model" if other.texts and is_named(other, MODELS) else "rank" if is_named(other, RANKS) else "ratings"
@@ -140,7 +230,7 @@ def _set_of_lists(made: Suggestion, left: list[Column], column: Column) -> None:
 
 def _one_a_row(made: Suggestion, left: list[Column], content: Sequence[Column]) -> None:
     texts = sorted((c for c in content if is_named(c, RESPONSES) and not is_named(c, PROMPTS)), key=lambda c: -c.length)
-    scores = [c for c in left if c.is_number and is_named(c, (*SCORES, *RANKS)) and not is_named(c, IDS)]
+    scores = [c for c in left if (_is_score(c) or (c.is_number and is_named(c, RANKS))) and not is_named(c, IDS)]
     if texts and scores:
         made.fields["responses"] = {"text": take(left, texts[0]), **_scored(made, scores)}
         for column in scores:
@@ -150,9 +240,7 @@ def _one_a_row(made: Suggestion, left: list[Column], content: Sequence[Column]) 
 
 def _prompt(made: Suggestion, left: list[Column]) -> None:
     content = [column for column in left if column.is_content]
-    named = [
-        c for name in PROMPTS for c in left if name in c.words and (c.is_content or (c.is_text and not c.is_number))
-    ]
+    named = sorted((c for c in left if _may_ask(c)), key=lambda c: _as_prompt(made, c))
     rest = sorted((c for c in content if not is_named(c, (*WHY, *MODELS, *WHO, *IDS))), key=lambda c: -c.length)
     if named or rest:
         made.fields = {"prompt": take(left, (named or rest)[0])} | made.fields
@@ -162,12 +250,36 @@ def _prompt(made: Suggestion, left: list[Column]) -> None:
         made.guesses.append("no prompt: what both responses have in common at the beginning is taken for it")
 
 
+def _may_ask(column: Column) -> bool:
+    if not is_named(column, PROMPTS) or is_named(column, (*WHY, *IDS)) or "system" in column.words:
+        return False
+    return column.is_content or (column.is_text and not column.is_number)
+
+
+def _as_prompt(made: Suggestion, column: Column) -> tuple[bool, bool, int]:
+    """What speaks for a prompt, best first: a beginning of its name that the responses' have too, its whole name, its words."""
+    response = str(made.fields.get("chosen") or made.fields.get("response_a") or "")
+    head = Column(response, (), 0).words[:1]
+    begins = len(column.words) > 1 and column.words[:1] == head and not set(head) & {*PROMPTS, *RESPONSES}
+    place = min(
+        PROMPTS.index(word) for word in (*column.words, *(w.rstrip("s") for w in column.words)) if word in PROMPTS
+    )
+    return not begins, len(column.words) > 1, place
+
+
 def _who_and_what(made: Suggestion, left: list[Column]) -> None:
+    system = [
+        c for c in left if "system" in c.words and c.is_text and c.length > 12 and any(" " in v for v in c.values)
+    ]
+    if system:
+        made.fields["system"] = take(left, system[0])
     made.fields |= {name: path for name, path in about(left, ()).items() if name not in made.fields}
     for name in ("annotator", "rationale"):
         left[:] = [column for column in left if column.path != made.fields.get(name)]
     told = made.fields.get("label")
     kind = made.fields.pop("kind", None) or (told.get("kind") if isinstance(told, dict) else None)
+    if isinstance(told, list):
+        made.fields.pop("annotator", None)
     made.fields["kind"] = kind or "person"
     made.guesses.append(
         f"kind: {made.fields['kind']}: who labelled is taken for {'people' if kind in (None, 'person') else 'a model'}"

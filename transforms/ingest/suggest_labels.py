@@ -4,56 +4,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from prefcurate.transforms.ingest.columns import FEW, SIDES, Column, columns, side_pairs
+from prefcurate.transforms.ingest.columns import FEW, SIDES, Column, inside, is_number, side_pairs, side_words
+from prefcurate.transforms.ingest.suggest_words import word_of
 
-PROMPTS = (
-    "prompt",
-    "question",
-    "instruction",
-    "query",
-    "input",
-    "context",
-    "problem",
-    "post",
-    "history",
-    "conversation",
-    "task",
-    "user",
-    "title",
-)
-RESPONSES = (
-    "response",
-    "answer",
-    "completion",
-    "output",
-    "generation",
-    "reply",
-    "summary",
-    "candidate",
-    "assistant",
-    "text",
-    "conversation",
-    "translation",
-    "argument",
-    "argument",
-)
-LABELS = (
-    "label",
-    "preference",
-    "preferred",
-    "winner",
-    "vote",
-    "verdict",
-    "choice",
-    "better",
-    "best",
-    "judgement",
-    "judgment",
-    "decision",
-    "pick",
-    "selected",
-    "annotation",
-    "rating",
+_BEST = ["preferred", "better", "winner", "chosen", "best", "safer"]
+LABELS = tuple(
+    [
+        "label",
+        "preference",
+        "pref",
+        "vote",
+        "verdict",
+        "choice",
+        "judgement",
+        "judgment",
+        "decision",
+        "pick",
+        "selected",
+        "annotation",
+        "rating",
+    ]
+    + _BEST
 )
 SCORES = ("score", "rating", "overall", "grade", "helpfulness", "quality", "reward", "points", "stars", "value")
 RANKS = ("rank", "place", "position")
@@ -71,56 +42,14 @@ WHO = (
     "email",
     "coder",
     "grader",
+    "expert",
 )
+_OF_WHO = frozenset({*WHO, "id", "name", "address", "hash", "initials", "model"})
 IDS = ("id", "uuid", "key")
 MODELS = ("model", "system", "policy", "generator", "engine")
-WHY = ("rationale", "reason", "explanation", "comment", "justification", "why", "feedback", "critique")
+WHY = ("rationale", "reason", "explanation", "comment", "justification", "why", "feedback", "critique", "notes")
+_COUNTS = frozenset({"total", "num", "count", "number", "cancelled", "n", "time"})
 _MACHINES = ("gpt", "claude", "gemini", "llama", "mistral", "llm", "qwen", "judge", "model")
-_TIES = frozenset({"tie", "equal", "same", "both", "draw", "c", "neither", "no preference", "none", "tied"})
-_FIRST = frozenset(
-    {
-        "a",
-        "1",
-        "first",
-        "left",
-        "model_a",
-        "response_a",
-        "answer_a",
-        "assistant_a",
-        "model a",
-        "response a",
-        "answer a",
-        "a1",
-        "response1",
-        "answer1",
-        "response_1",
-        "answer_1",
-        "one",
-        "x",
-    }
-)
-_SECOND = frozenset(
-    {
-        "b",
-        "2",
-        "second",
-        "right",
-        "model_b",
-        "response_b",
-        "answer_b",
-        "assistant_b",
-        "model b",
-        "response b",
-        "answer b",
-        "a2",
-        "response2",
-        "answer2",
-        "response_2",
-        "answer_2",
-        "two",
-        "y",
-    }
-)
 
 
 @dataclass
@@ -154,21 +83,19 @@ def take(left: list[Column], column: Column) -> str:
 
 def label(made: Suggestion, left: list[Column], pair: tuple[Column, Column]) -> None:
     """Adds how the preference between two responses is written: a vote, one for each element of a list, flags, or two ratings."""
-    lists = [column for column in left if column.objects and _vote_inside(column)]
+    lists = [column for column in left if column.objects and any(map(is_vote, inside(column)))]
     if lists:
-        inside = columns([item for value in lists[0].values for item in value])
-        vote = next(column for column in inside if _is_vote(column))
-        entry = {"each": take(left, lists[0]), **_meaning(made, vote, pair)}
-        made.fields["label"] = entry | about(inside, (vote.path,))
+        entries = [_of_list(made, left, column, pair) for column in lists]
+        made.fields["label"] = entries[0] if len(entries) == 1 else entries
         return
     flags = _flags(left)
     scores = [p for p in side_pairs([c for c in left if c.is_number], SIDES) if is_named(p[0], SCORES)]
     sided = [column for p in scores for column in p]
-    votes = [column for column in left if _is_vote(column) and column not in sided]
+    votes = [column for column in left if is_vote(column) and column not in sided]
     if flags and not any(_says_sides(vote) for vote in votes):
         made.fields["label"] = {"columns": {word: take(left, column) for word, column in flags.items()}}
     elif votes:
-        vote = max(votes, key=_says_sides)
+        vote = best_vote(votes)
         take(left, vote)
         made.fields["label"] = _meaning(made, vote, pair)
     elif scores:
@@ -176,57 +103,71 @@ def label(made: Suggestion, left: list[Column], pair: tuple[Column, Column]) -> 
         made.guesses.append("the higher of the two ratings is the better one (`higher_is_better: false` turns it)")
 
 
+def _of_list(made: Suggestion, left: list[Column], column: Column, pair: tuple[Column, Column]) -> dict[str, Any]:
+    of_each = inside(column)
+    vote = best_vote([one for one in of_each if is_vote(one)])
+    return {"each": take(left, column), **_meaning(made, vote, pair)} | about(of_each, (vote.path,))
+
+
+def best_vote(votes: Sequence[Column]) -> Column:
+    """The vote that most likely decides: one that names sides, and is about the whole."""
+    return max(votes, key=lambda vote: (_says_sides(vote), "overall" in vote.words, is_named(vote, _BEST)))
+
+
 def _flags(left: list[Column]) -> dict[str, Column]:
     """Columns of which one is set for each label: a side each, and a tie."""
-    sets = [
-        c for c in left if {s.lower() for s in c.distinct} <= {"0", "1", "0.0", "1.0", "true", "false"} and c.values
-    ]
+    sets = [column for column in left if column.is_flag]
     pairs = [pair for pair in side_pairs(sets, SIDES) if is_named(pair[0], (*LABELS, "win", "wins", "won"))]
     if not pairs:
         return {}
-    ties = [column for column in sets if any(word in _TIES for word in column.words)]
+    ties = [column for column in sets if any(word_of(word) == "tie" for word in column.words)]
     return {"a": pairs[0][0], "b": pairs[0][1]} | ({"tie": ties[0]} if ties else {})
 
 
-def _is_vote(column: Column) -> bool:
-    few = (
-        0 < len(column.distinct) <= FEW and not column.is_messages and not isinstance(column.values[0], Mapping | list)
-    )
-    told = is_named(column, LABELS) or (_says_sides(column) and not column.is_number)
-    return few and told and not is_named(column, (*WHY, *IDS))
+def is_vote(column: Column) -> bool:
+    """Whether a column says which of two is preferred, by its name or by its few values."""
+    if not 0 < len(column.distinct) <= FEW or column.is_messages or is_named(column, WHY):
+        return False
+    if is_named(column, IDS) and not is_named(column, _BEST):
+        return False
+    if is_named(column, LABELS) and not _COUNTS & set(column.words):
+        return len(column.distinct) > 1 or any(map(word_of, column.distinct))
+    return _says_sides(column) and not column.is_number
 
 
 def _says_sides(column: Column) -> bool:
-    said = {value.lower() for value in column.distinct}
-    return bool(said & _FIRST) and bool(said & _SECOND)
-
-
-def _vote_inside(column: Column) -> bool:
-    return any(_is_vote(inner) for inner in columns([item for value in column.values for item in value]))
+    return {"a", "b"} <= {word_of(value) for value in column.distinct}
 
 
 def _meaning(made: Suggestion, vote: Column, pair: tuple[Column, Column]) -> dict[str, Any]:
     """A vote's rule: what each of its values means."""
-    said = {value: word for value in vote.distinct if (word := _word(value)) is not None}
-    others = [value for value in vote.distinct if value not in said]
-    for one, other in (pair, made.models) if made.models else (pair,):
-        if not {"a", "b"} & set(said.values()) and others and set(others) <= {*one.distinct, *other.distinct}:
-            told = {"path": vote.path, "same_as": {"a": one.path, "b": other.path}}
-            return told | ({"values": said} if said else {})
-    if vote.is_number and not {"a", "b"} <= set(said.values()):
-        numbers = {float(value) for value in vote.distinct}
-        if min(numbers) < 0 < max(numbers):
-            made.guesses.append(f"{vote.path!r}: above zero is for a, below for b (if not: `positive: b`)")
-            return {"path": vote.path, "positive": "a"}
-    if {float(v) for v in vote.distinct if _as_number(v)} == {0.0, 1.0} and len(vote.distinct) == 2:
+    numbers = sorted({float(value) for value in vote.distinct}) if all(map(is_number, vote.distinct)) else []
+    sides = side_words(*pair)
+    if sides is not None and {value.lower().removesuffix(".0") for value in vote.distinct} == set(sides):
+        one = sides[0]
+        values = {value: "a" if value.lower().removesuffix(".0") == one else "b" for value in vote.distinct}
+        return {"path": vote.path, "values": values}
+    if numbers and numbers[0] < 0 < numbers[-1]:
+        made.guesses.append(f"{vote.path!r}: above zero is for a, below for b (if not: `positive: b`)")
+        return {"path": vote.path, "positive": "a"}
+    if numbers == [0.0, 1.0]:
         made.guesses.append(
             f"{vote.path!r}: 0 is the first response, 1 the second; the other way round where it says whether a is better"
         )
         return {"path": vote.path, "values": {value: "a" if float(value) == 0 else "b" for value in vote.distinct}}
-    if said:
-        made.guesses += [
-            f"{vote.path!r}: {value!r} is taken for {said[value]}" for value in said if value in ("0", "3", "c", "none")
-        ]
+    if numbers and numbers[0] >= 1 and numbers[-1] >= 5 and all(number == int(number) for number in numbers):
+        return _scale(made, vote, 1, int(numbers[-1]))
+    said = {value: word for value in vote.distinct if (word := word_of(value)) is not None}
+    others = [value for value in vote.distinct if value not in said]
+    for one_, other in (pair, made.models) if made.models else (pair,):
+        if not {"a", "b"} & set(said.values()) and others and set(others) <= {*one_.distinct, *other.distinct}:
+            told = {"path": vote.path, "same_as": {"a": one_.path, "b": other.path}}
+            return told | ({"values": said} if said else {})
+    made.guesses += [
+        f"{vote.path!r}: {value!r} is taken for {said[value]}"
+        for value in said
+        if value.lower().removesuffix(".0") in ("0", "1.5", "3", "c", "none")
+    ]
     if others:
         made.guesses.append(
             f"{vote.path!r}: what {', '.join(map(repr, others))} means is not known: say a, b, tie, both_bad, … or skip"
@@ -234,30 +175,22 @@ def _meaning(made: Suggestion, vote: Column, pair: tuple[Column, Column]) -> dic
     return {"path": vote.path, "values": said | dict.fromkeys(others, "skip")}
 
 
-def _as_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True
+def _scale(made: Suggestion, vote: Column, low: int, high: int) -> dict[str, Any]:
+    """A scale from one response to the other, such as 1 to 7 with 4 in the middle."""
+    middle = (low + high) / 2
+    ways = {value: "a" if value < middle else "b" if value > middle else "tie" for value in range(low, high + 1)}
+    tie = f", {middle:g} is a tie" if middle == int(middle) else ""
+    made.guesses.append(
+        f"{vote.path!r}: {low} is much better for a, {high} for b{tie}; turn the values where it is the other way round"
+    )
+    return {"path": vote.path, "values": {str(value): word for value, word in ways.items()}}
 
 
-def _word(value: str) -> str | None:
-    said = value.strip().lower().removesuffix(".0")
-    if said in _FIRST:
-        return "a"
-    if said in _SECOND:
-        return "b"
-    if said in ("0", "3") or said in _TIES or said.startswith("tie"):
-        return "both_bad" if "bad" in said else "tie"
-    return "both_bad" if "bad" in said else "both_good" if "both" in said and "good" in said else None
-
-
-def about(inside: Sequence[Column], used: Sequence[str]) -> dict[str, Any]:
+def about(of_each: Sequence[Column], used: Sequence[str]) -> dict[str, Any]:
     """Who gave a label and why."""
     told: dict[str, Any] = {}
-    who = [c for c in inside if c.path not in used and is_named(c, WHO) and len(c.distinct) and not c.is_content]
-    why = [c for c in inside if c.path not in used and c.is_text and is_named(c, WHY)]
+    who = [c for c in of_each if c.path not in used and _tells_who(c)]
+    why = [c for c in of_each if c.path not in used and c.is_text and is_named(c, WHY)]
     if who:
         told["annotator"] = who[0].path
         if any(mark in value.lower() for value in who[0].distinct for mark in _MACHINES):
@@ -265,3 +198,10 @@ def about(inside: Sequence[Column], used: Sequence[str]) -> dict[str, Any]:
     if why:
         told["rationale"] = why[0].path
     return told
+
+
+def _tells_who(column: Column) -> bool:
+    if not column.distinct or column.is_content or isinstance(column.values[0], Mapping) or not column.words:
+        return False
+    last = column.words[-1]
+    return last == "by" or (is_named(column, WHO) and (last in _OF_WHO or last.rstrip("s") in WHO))
