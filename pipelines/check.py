@@ -28,7 +28,9 @@ from prefcurate.transforms.ingest.understand import (
     not_read,
     shortened,
 )
+from prefcurate.transforms.intervals import wilson
 from prefcurate.transforms.labels import is_gold
+from prefcurate.transforms.measures.rules import FEWEST, says_alone
 
 ROWS = 2000
 """Rows of a source that are read at most: enough to see whether its labels point the way those of others do."""
@@ -39,6 +41,7 @@ _SILENT = {
     "refused": "labels without a verdict, refused, skipped or discarded",
     "empty": "labels without a verdict, no answer given",
 }
+_RULES = {"longer": ("clearly longer", "length"), "formatted": ("more formatted", "looks")}
 SHOWN = 8
 """Annotators, reasons and names that are listed."""
 
@@ -275,10 +278,23 @@ def _label_lines(seen: Understanding) -> Iterator[str]:
         yield f"the response shown first was preferred in {share:.0%} of {known:,} preferences whose order is known"
     else:
         yield "which response was shown first is not known"
+    yield from (_taken(seen, rule, words) for rule, words in _RULES.items() if _times(seen, rule) >= FEWEST)
     top = seen.annotators.most_common(SHOWN)
     names = ", ".join(f"{shortened(name, 40)} ({KIND_WORDS[kind]}) {count:,}" for (name, kind), count in top)
     more = len(seen.annotators) - len(top)
     yield f"annotators: {names}" + (f" and {more:,} more" if more else "")
+
+
+def _times(seen: Understanding, rule: str) -> int:
+    return seen.taken[rule, True] + seen.taken[rule, False]
+
+
+def _taken(seen: Understanding, rule: str, words: tuple[str, str]) -> str:
+    n = _times(seen, rule)
+    share = seen.taken[rule, True] / n
+    alone = says_alone(share, wilson(share, n)[0], n)
+    told = f"the {words[0]} response was preferred in {share:.0%} of {n:,} preferences where there is one"
+    return f"{told}: labels may be about {words[1]}" if alone else told
 
 
 def _histogram(counts: Counter[str]) -> str:

@@ -55,6 +55,25 @@ def test_what_it_says_about_a_good_source(tmp_path):
     assert "Nothing looks wrong" in text
 
 
+def test_labels_that_may_be_about_length_or_looks(tmp_path):
+    given = rows(40, one="a short one", two="- a list that is\n- a good deal longer", v=2)
+    write(tmp_path / "x.jsonl", [row | {"v": 1} if i % 4 == 0 else row for i, row in enumerate(given)])
+    text = render(run(tmp_path, source("votes")))
+    assert "the clearly longer response was preferred in 75% of 40 preferences where there is one\n" in text
+    write(tmp_path / "x.jsonl", given[:19])
+    assert "clearly longer" not in render(run(tmp_path, source("votes"))), "too few"
+    write(tmp_path / "x.jsonl", given)
+    text = render(run(tmp_path, source("votes")))
+    assert (
+        "the clearly longer response was preferred in 100% of 40 preferences where there is one: labels may be about length"
+        in text
+    )
+    assert (
+        "the more formatted response was preferred in 100% of 40 preferences where there is one: labels may be about looks"
+        in text
+    )
+
+
 def test_gold_that_is_nobodys_is_a_warning(tmp_path):
     write(tmp_path / "x.jsonl", rows(4))
     asked = source("votes", annotator={"constant": "kim"}, kind="person")

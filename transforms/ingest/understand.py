@@ -26,6 +26,7 @@ from prefcurate.schemas.records import (
 )
 from prefcurate.transforms.ingest.agreement import Vote
 from prefcurate.transforms.ingest.orient import orient
+from prefcurate.transforms.measures.rules import RULES, picks
 
 WIDTH = 100
 """Characters of a text that are shown."""
@@ -47,6 +48,7 @@ _SILENT = {
     "refused": "gave no verdict (refused, skipped or discarded)",
     "empty": "gave no verdict (no answer, or a draft)",
 }
+_TOLD = ("longer", "formatted")
 _PREFERENCES = (Verdict.FIRST, Verdict.SECOND)
 
 
@@ -103,6 +105,8 @@ class Understanding:
     annotators: Counter[tuple[str, str]] = field(default_factory=Counter)
     shown: Counter[str] = field(default_factory=Counter)
     """Preferences whose order is known: `first_shown` or `second_shown`."""
+    taken: Counter[tuple[str, bool]] = field(default_factory=Counter)
+    """Preferences on pairs where a rule (`longer`, `formatted`) takes a response: by rule, and whether it is the preferred one."""
     materials: Counter[str] = field(default_factory=Counter)
     examples: list[Example] = field(default_factory=list)
     quarantined: dict[str, Quarantined] = field(default_factory=dict)
@@ -169,6 +173,15 @@ class Understanding:
         self.spans += len(pair.spans)
         self.unlabelled += not pair.labels
         self.materials.update(material.kind for material in pair.materials)
+        preferred = [annotation["label"] for annotation in stored["annotations"] if annotation["label"] in ("a", "b")]
+        if preferred:
+            taken = zip(RULES, picks(stored["response_a_text"], stored["response_b_text"]), strict=False)
+            self.taken.update(
+                (rule, label == side)
+                for rule, side in taken
+                if rule in _TOLD and side is not None
+                for label in preferred
+            )
         for label, annotation in zip(pair.labels, stored["annotations"], strict=True):
             self._note_label(label, annotation, stored["comparison_id"])
         if len(self.examples) < 2 and (pair.labels or not self.examples):

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from prefcurate.transforms.measures.rules import FEWEST
 from prefcurate.transforms.report.findings import AnnotatorRow, Findings, Share
 from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.report.words import OUTCOMES, about
@@ -85,7 +86,8 @@ def sources_chart(voices: Sequence[Voice]) -> str:
     }
     figure = go.Figure()
     for place, (name, (label, colour)) in enumerate(rules.items()):
-        told = [(row, rule.wins) for row, voice in enumerate(voices) if (rule := voice.rule(name)) and rule.wins]
+        found = [(row, rule.wins) for row, voice in enumerate(voices) if (rule := voice.rule(name))]
+        told = [(row, wins) for row, wins in found if wins is not None and wins.n >= FEWEST]
         middle = [wins.share for _, wins in told]
         above, below = [wins.high - wins.share for _, wins in told], [wins.share - wins.low for _, wins in told]
         figure.add_trace(_trace(label, colour, [row + 0.22 * (place - 1) for row, _ in told], middle, above, below))

@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from prefcurate.schemas.tables import SOURCES
 from prefcurate.transforms.intervals import effective_number, wilson
+from prefcurate.transforms.measures.rules import RULES
 from prefcurate.transforms.report.alpha import AlphaSums, interval_alpha, nominal_alpha, same, together
-from prefcurate.transforms.report.sources import RULES, SourceSums
+from prefcurate.transforms.report.sources import SourceSums
 from prefcurate.transforms.report.sources import Voice as Key
 from prefcurate.transforms.report.sums import summed
 from prefcurate.transforms.report.voices import Alpha, RuleFigures, RuleShare, Voice

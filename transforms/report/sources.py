@@ -12,14 +12,10 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from prefcurate.transforms.measures.structure import style
-from prefcurate.transforms.measures.text import longer
+from prefcurate.transforms.measures.rules import RULES, picks
 from prefcurate.transforms.report.alpha import AlphaSums, alpha_sums
-from prefcurate.transforms.report.voices import Rule
 from prefcurate.transforms.store.snapshot import Snapshot
 
-RULES: tuple[Rule, ...] = ("longer", "formatted", "headings", "items", "bold", "code", "first_shown")
-"""Which response a rule takes: the clearly longer one; the one with more formatting, of any kind or of one; the one shown first."""
 _BATCH = 1024
 _PICKS = pa.schema([("comparison_id", pa.string()), *((rule, pa.string()) for rule in RULES[:-1])])
 
@@ -154,14 +150,6 @@ def _picks(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
         rows = [(comparison, *picks(a or "", b or "")) for comparison, a, b in zip(ids, *texts, strict=True)]
         columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
         yield pa.RecordBatch.from_arrays(columns, schema=_PICKS)
-
-
-def picks(a: str, b: str) -> tuple[str | None, ...]:
-    """Which of two responses, ``a`` or ``b``, each of `RULES` but the last takes; None where it says nothing."""
-    one, other = style(a), style(b)
-    one, other = style(a), style(b)
-    counts = zip((one.total, *one), (other.total, *other), strict=True)
-    return longer(len(a), len(b)), *("a" if x > y else "b" if y > x else None for x, y in counts)
 
 
 def _alphas(connection: duckdb.DuckDBPyConnection) -> dict[Voice, AlphaSums]:

@@ -2,11 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
+from prefcurate.transforms.measures.rules import Rule
 from prefcurate.transforms.report.alpha import Estimate
-
-Rule = Literal["longer", "formatted", "headings", "items", "bold", "code", "first_shown"]
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from prefcurate.transforms.ingest.agreement import PLURALS
+from prefcurate.transforms.measures.rules import FEWEST, says_alone
 from prefcurate.transforms.report.alpha import Estimate
 from prefcurate.transforms.report.findings import Agreement, Findings, Share
 from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
@@ -171,11 +172,6 @@ def preferred(findings: Findings) -> str:
     return f"Look at these published pairs, whose chosen response is flagged: {'; '.join(found)}." if found else ""
 
 
-ALONE = 0.7
-"""A rule that agrees with so many labels, and surely with more than `SURELY`, is worth a sentence: they may be about nothing else."""
-SURELY = 0.6
-FEWEST = 20
-"""Of fewer labels nothing is remarked."""
 LEANING = 0.05
 """Points from one half from which a leaning towards the response shown first is worth one."""
 _ABOUT = {"longer": ("longer", "shorter", "length"), "formatted": ("more formatted", "less formatted", "looks")}
@@ -193,7 +189,7 @@ def about(voice: Voice) -> str:
 
 def _remarks(voice: Voice) -> Iterator[str]:
     for rule in voice.rules:
-        if rule.rule in _ABOUT and rule.wins is not None and rule.wins.n >= FEWEST:
+        if rule.rule in _ABOUT and rule.wins is not None:
             yield from _about_rule(voice, rule, rule.wins, *_ABOUT[rule.rule])
     shown = voice.rule("first_shown")
     if shown is not None and shown.wins is not None and shown.wins.n >= FEWEST and _leans(shown.wins):
@@ -201,8 +197,10 @@ def _remarks(voice: Voice) -> Iterator[str]:
             f"{voice.source} ({about(voice)}): the response shown first wins {_counted(shown.wins)} preferences whose order is known; "
             "by chance it would be half, unless what is better was shown there more often."
         )
-    if voice.alpha and voice.alpha.value and voice.alpha.value.low is not None and voice.alpha.value.low <= 0:
-        yield f"{voice.source} ({about(voice)}): agreement with one another cannot be told from chance (alpha {_alpha(voice.alpha.value)})."
+    agreed = voice.alpha.value if voice.alpha else None
+    if agreed is not None and agreed.low is not None and agreed.low <= 0:
+        told = f"alpha {agreed.value:.2f}, 95% interval {between(agreed)}"
+        yield f"{voice.source} ({about(voice)}): agreement with one another cannot be told from chance ({told})."
 
 
 def _leans(first: RuleShare) -> bool:
@@ -212,7 +210,7 @@ def _leans(first: RuleShare) -> bool:
 def _about_rule(voice: Voice, rule: RuleFigures, wins: RuleShare, more: str, less: str, what: str) -> Iterator[str]:
     turned = wins.share < 0.5
     share, low = (1 - wins.share, 1 - wins.high) if turned else (wins.share, wins.low)
-    if share < ALONE or low <= SURELY:
+    if not says_alone(share, low, wins.n):
         return
     told = RuleShare(wins.n, wins.prompts, share, low, 1 - wins.low if turned else wins.high)
     remark = f"{voice.source} ({about(voice)}): the {less if turned else more} response wins {_counted(told)} decided pairs: labels may be about {what}."
@@ -226,9 +224,9 @@ def _counted(share: RuleShare) -> str:
     return f"{share.share:.1%} (95% interval {share.low:.1%} to {share.high:.1%}) of {share.n:,}"
 
 
-def _alpha(found: Estimate) -> str:
-    between = "" if found.low is None else f", 95% interval {found.low:.2f} to {found.high:.2f}"
-    return f"{found.value:.2f}{between}"
+def between(found: Estimate) -> str:
+    """The interval of an alpha; empty where there is none."""
+    return "" if found.low is None else f"{found.low:.2f} to {found.high:.2f}"
 
 
 def _clusters(count: int) -> str:

@@ -6,7 +6,6 @@ from prefcurate.pipelines.query import QueryError, query_store
 from prefcurate.transforms.intervals import wilson
 from prefcurate.transforms.report import words
 from prefcurate.transforms.report.findings import Findings
-from prefcurate.transforms.report.sources import RULES, picks
 from prefcurate.transforms.report.voices import RuleShare, Voice
 from prefcurate.transforms.store.store import Store
 from tests.helpers import label, make_store, pair
@@ -102,14 +101,6 @@ def share(won: float, n: int) -> RuleShare:
     """A share of pairs that are each under a prompt of their own."""
     low, high = wilson(won / n, n)
     return RuleShare(n, n, round(won / n, 6), round(low, 6), round(high, 6))
-
-
-def test_which_response_each_rule_takes():
-    assert RULES == ("longer", "formatted", "headings", "items", "bold", "code", "first_shown")
-    assert picks(LONG, PLAIN) == ("a", None, None, None, None, None)
-    assert picks("**x** and more text", "- y\n- z") == ("a", "b", None, "b", "a", None)
-    assert picks("# H\n```\n# no heading\n```", "") == ("a", "a", "a", None, None, "a")
-    assert picks("1234567890", "12345678901") == (None,) * 6, "a tenth more is not clearly longer"
 
 
 def test_pairs_labels_and_rules_are_counted_by_hand(voice):
