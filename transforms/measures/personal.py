@@ -28,9 +28,10 @@ class Personal(NamedTuple):
 
 _MAIL = re.compile(r"(?<![\w.+%-])[A-Za-z0-9_][\w.+%-]{0,63}@(?:[A-Za-z0-9-]{1,63}\.){1,4}[A-Za-z]{2,24}(?![\w@-])")
 _NOBODY = re.compile(
-    r"@(?:[\w-]+\.)*(?:example|test|invalid|localhost|domain|yourdomain|yourcompany|company|website|sample|xyz|abc)\.[a-z]{2,6}$"
+    r"@(?:[\w-]+\.)*(?:example\d{0,2}|test|invalid|localhost|domain|yourdomain|yourcompany|company|website|sample|xyz|abc|school|university|college)(?:\.[a-z]{2,6}){1,2}$"
     r"|\.(?:png|jpe?g|gif|svg|webp|js|css|py|example|test|invalid)$"
-    r"|^(?:your|name|user|username|email|someone|firstname|first\.last|recipient|example|sample)[\w.]*@",
+    r"|^\w{1,2}@\w{1,2}\."
+    r"|^(?:your|name|user|username|email|someone|firstname|first\.last|f?lastname|recipient|example|sample)[\w.]*@",
     re.IGNORECASE,
 )
 _KEY = re.compile(

@@ -35,7 +35,7 @@ _EDGES = re.compile(r"^[\W\d_]+|[\W\d_]+$")
 _LINE = 12
 """Characters of a line that says something."""
 _ASKED = (
-    "repeat", " times", "over and over", "song", "lyrics", "chorus", "refrain", "poem", "wiederhol", "lied", "gedicht",
+    "repeat", " times", "over and over", "song", "lyrics", "chorus", " rap ", "refrain", "poem", "wiederhol", "lied", "gedicht",
     "regex", "regular expression", "répét", "répèt", "chanson", "poème", "repit", "repet", "canción", "poema", "重复", "歌",
 )  # fmt: skip
 

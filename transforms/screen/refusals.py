@@ -25,9 +25,9 @@ _ACT = (
     r"(?:help(?! but\b| feel| think| if\b)|assist|comply|fulfil+|provide|create|write|generate|produce|engage|support|"
     r"answer|respond|do (?:that|this)(?=[.,! ]|$)|participate|discuss|offer|complete|satisfy|continue|condone|encourage)"
 )
-_FOR_SURE = r" (?:you )?(?:with )?(?:an? |any |the )?(?:definitive|definite|certain|single|conclusive)\b"
+_FOR_SURE = r" (?:you )?(?:with )?(?:an? |any |the )?(?:definitive|definite|certain|single|conclusive|personal opinion|subjective)\b"
 """What an answer hedges by, without declining."""
-_BE = r"(?:have|hold|feel|experience|form|possess|think|hear|see|taste|smell|be|love|believe|remember|capable of (?:feeling|experienc\w+))"
+_BE = r"(?:have|hold|feel|experience|form|possess|think|hear|see|taste|smell|be|love|believe|remember|predict|(?:make|conduct) (?:a |any )?(?:subjective|personal)|capable of (?:feeling|experienc\w+))"
 """What a model says that it is no person by."""
 _REFUSALS = re.compile(
     rf"\bI ?{_NOT_ABLE}(?: be able to)?(?: \w+ly)? {_ACT}\b(?!{_FOR_SURE})"

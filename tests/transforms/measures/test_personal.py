@@ -45,6 +45,8 @@ def test_what_a_number_is_called():
         "",
         "info@example.com and you@yourdomain.com",
         "icon@2x.png",
+        "a@b.com or john@example.co.uk",
+        "flastname@school.edu",
         "Call 1-800-273-8255 or 911.",
         "Call 555-0123 or (212) 555-0199.",
         "In 1914-1918 and 2020-01-31 12:30:15 it was 3.14159265358979.",

@@ -75,6 +75,8 @@ def test_refusals(text):
         "Without nerves, I couldn't respond to pain.",
         "As an AI language model, I cannot provide a definitive answer as to why. However, some scholars say so.",
         "As an AI, I cannot experience the sea. However, here is an example.",
+        "As an AI, I can't predict the future. However, humans may live for ever.",
+        "As an AI language model, I cannot provide a personal opinion. However, here is a review.",
         "First, open the door. " * 20 + "I cannot help with the rest.",
     ],
 )
@@ -138,6 +140,6 @@ def test_real_answers_have_hardly_any_of_the_flags():
     for a, b in zip(texts[::2], texts[1::2], strict=True):
         for name in flags(a, b, "Please tell me more."):
             found[name] = found.get(name, 0) + 1
-    # Read by hand: an address in a test of a pattern for addresses, three that speak of themselves, one that declines.
-    seen = {"personal_data": 1, "as_a_model": 3, "harmless_refused": 1}
+    # Read by hand: three that speak of themselves, one that declines.
+    seen = {"as_a_model": 3, "harmless_refused": 1}
     assert {name: n for name, n in found.items() if name not in ("length_ratio", "refusal")} == seen
