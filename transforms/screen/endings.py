@@ -9,7 +9,6 @@ was left out, twice; a headline, an argument and a row of commas that end in one
 import re
 from collections.abc import Iterator
 
-from prefcurate.transforms.measures.marks import marks
 from prefcurate.transforms.screen.spans import Span
 
 _SHORTEST = 40
@@ -92,13 +91,18 @@ _BRACKET = re.compile(r"(?<!\S)\((?=\w)[^()]{0,200}\Z")
 _CLOSED = frozenset(".!?…。！？:;\"'”’»)]}*_`>|~-")
 
 
+_SPACE = r"[\s\x0b\x1c-\x1f\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]"
+_WORDS = "|".join(sorted(_OPEN_ENDED)).replace("'", "['’]")
+SIGN = rf"(?m:^ {{0,3}}(?:```|~~~))|(?:\n[ \t]*(?:[0-9]{{1,3}}[.)]|[-*•])[ \t]*(?:\*\*)?|\([^()]*|[,，、]|{_WORDS}){_SPACE}*\z"
+"""Stands in every text that breaks off (RE2)."""
+
+
 def cut_off(text: str, prompt: str) -> list[Span]:
     """How a response breaks off, if it does: the stretch that is left open. At most one."""
     end = len(text.rstrip())
     if end < _SHORTEST:
         return []
-    seen = marks(text)
-    found = _open_fence(text, end) if b"```" in seen or b"~~~" in seen else None
+    found = _open_fence(text, end)
     if found is None:
         first = max(0, end - _TAIL)
         found = next(_of_tail(text[first:end], first, text), None)

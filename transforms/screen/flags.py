@@ -1,6 +1,6 @@
 """Flags as rows of the table `screening`."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 import pyarrow as pa
@@ -9,14 +9,14 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.screen.benchmarks import BenchmarkIndex, contamination_flags
 from prefcurate.transforms.screen.options import ScreenOptions
 from prefcurate.transforms.screen.people import Votes, contradiction_flags
-from prefcurate.transforms.screen.responses import Flag, response_flags
+from prefcurate.transforms.screen.responses import Flag, Texts, flags_of_texts
 from prefcurate.transforms.screen.rows import Row
 
 SCHEMA = TABLES["screening"].schema
 
 
 def flags_of_rows(
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     votes: Mapping[str, Votes],
     index: BenchmarkIndex,
     options: ScreenOptions,
@@ -33,11 +33,13 @@ def flags_of_rows(
     """
     found = []
     prompt_id, of_prompt = "", list[Flag]()
-    for row in rows:
+    of_texts = flags_of_texts([Texts(row.prompt, _question(row), row.a, row.b) for row in rows], options)
+    for row, of_responses in zip(rows, of_texts, strict=True):
         if row.prompt_id != prompt_id:
             prompt_id, of_prompt = row.prompt_id, contamination_flags(row.prompt, row.messages, index)
             of_prompt += _besides(of_prompt, rephrased.get(prompt_id))
-        flags = (*of_prompt, *_of_comparison(row, votes, options))
+        contradictions = contradiction_flags(row.comparison_id, votes.get(row.comparison_id))
+        flags = (*of_prompt, *of_responses, *contradictions)
         found += [flag_row(row.prompt_id, row.comparison_id, flag) for flag in flags]
     return pa.Table.from_pylist(found, schema=SCHEMA)
 
@@ -49,10 +51,8 @@ def _besides(found: Iterable[Flag], rephrased: Flag | None) -> Iterator[Flag]:
         yield rephrased
 
 
-def _of_comparison(row: Row, votes: Mapping[str, Votes], options: ScreenOptions) -> Iterator[Flag]:
-    question = row.messages[-1] if row.messages else row.prompt
-    yield from response_flags(row.prompt, question, row.a, row.b, options)
-    yield from contradiction_flags(row.comparison_id, votes.get(row.comparison_id))
+def _question(row: Row) -> str:
+    return row.messages[-1] if row.messages else row.prompt
 
 
 def flag_row(prompt_id: str, comparison_id: str, flag: Flag) -> dict[str, str | float | None]:

@@ -10,10 +10,10 @@ with nothing behind. No instruction to a judge was found, and none falsely; judg
 import re
 import unicodedata
 
-from prefcurate.transforms.measures.marks import marks
 from prefcurate.transforms.screen.spans import Span, any_in, outside_code, whole
 
-_LONGEST = 160
+LONGEST = 160
+"""Characters of a text that may say nothing at all."""
 _SEPARATORS = re.compile(r"[\n.!?:;…。！？：,，]+")
 _OPENERS = frozenset(
     " ".join(opener.split())
@@ -38,6 +38,9 @@ _OPENERS = frozenset(
     """.replace("\n", "|").split("|")
     if opener.strip()
 )
+_WORD = re.compile(r"[^\W_]+")
+_FIRST = frozenset(found.group() for opener in _OPENERS if (found := _WORD.search(opener)))
+"""With which openers begin: looked for first, which is quicker."""
 _REPLIES = frozenset(
     [
         "okay",
@@ -76,16 +79,15 @@ _INSTRUCTIONS = re.compile(
     r"|d[ae] a esta respuesta la (?:máxima|mejor)|给(?:这个|本|我的)(?:回答|答案)(?:打)?(?:最高|满)分",
     re.IGNORECASE,
 )
-_WHOSE = ("his ", "my ", "My ", "other ", "second ", "native ", "opposing ", "competing ")
-_WHICH = (" A is", " B is", " 1 is", " 2 is")
-_NEEDED: dict[str, tuple[str, ...]] = {
-    **{noun: (*(whose + full for whose in _WHOSE), *(noun + which for which in _WHICH))
-       for noun, full in (("esponse", "response"), ("nswer", "answer"), ("ssistant", "assistant"))},
-    "instructions": ("gnore", "isregard", "orget"),
-    "judge": ("",), "evaluator": ("",), "grader": ("",),
-}  # fmt: skip
-"""A word that stands in an instruction, and with it one of some phrases: looked for first, which is quicker than a pattern."""
-_ELSEWHERE = ("dieser Antwort die höchste", "réponse la", "respuesta la", "分")
+SIGN = (
+    r"(?i)\[\[(?:A|B|C|10)\]\]|(?:give|assign|award|grant) (?:this|my|me|it) |(?:rate|score|grade|mark|rank) (?:this|my) (?:response|answer)"
+    r"|(?:ignore|disregard|skip) (?:the |any |all )?(?:other|competing|opposing|second|alternative) (?:resp|answ|assi|cand)"
+    r"|(?:ignore|disregard|forget) (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier) instructions"
+    r"|(?:this|my) (?:response|answer) (?:is|should|must) |(?:choose|select|prefer|pick) (?:this|my) (?:response|answer)"
+    r"|(?:dear|attention|note to(?: the)?|message (?:to|for) the|(?:as|to) the) (?:judge|grader|evaluator|rater)"
+    r"|(?:assistant|response|answer) [AB12] is |dieser Antwort die h|à cette réponse la|a esta respuesta la|给(?:这个|本|我的)(?:回答|答案)"
+)
+"""Stands in every text that speaks to a judge (RE2)."""
 
 
 def judge_hacking(text: str, prompt: str) -> list[Span]:
@@ -95,27 +97,30 @@ def judge_hacking(text: str, prompt: str) -> list[Span]:
         text: a response.
         prompt: what it answers; an instruction that the prompt holds, or a prompt about judging, is no attempt.
     """
-    if len(text) <= _LONGEST and (said := text.strip()):
+    return empty_words(text, prompt) or instructions(text, prompt)
+
+
+def empty_words(text: str, prompt: str) -> list[Span]:
+    """All of a response that holds nothing but marks, or the opening of an answer: at most `LONGEST` characters."""
+    if len(text) <= LONGEST and (said := text.strip()):
         if _nothing_but_marks(said):
             return [] if any_in(_DRAWN, prompt.casefold()) else whole(text, "punctuation")
         if _nothing_but_openers(text):
             return whole(text, "opener")
-    return _instructions(text, prompt) if _may_instruct(text) else []
-
-
-def _may_instruct(text: str) -> bool:
-    for word, phrases in _NEEDED.items():
-        if word in text and any_in(phrases, text):
-            return True
-    return b"[[" in marks(text) or (not text.isascii() and any_in(_ELSEWHERE, text))
+    return []
 
 
 def _nothing_but_marks(text: str) -> bool:
-    return all(character.isspace() or unicodedata.category(character)[0] == "P" for character in text)
+    return not text[0].isalnum() and all(
+        character.isspace() or unicodedata.category(character)[0] == "P" for character in text
+    )
 
 
 def _nothing_but_openers(text: str) -> bool:
     plain = text.casefold().replace("’", "'").strip(" \t\n*_#`\"'“”-()")
+    first = _WORD.search(plain)
+    if first is None or first.group() not in _FIRST:
+        return False
     said = [" ".join(part.strip(" \t*_#`\"'-").split()) for part in _SEPARATORS.split(plain)]
     said = [part for part in said if part]
     if not said or not all(part in _OPENERS for part in said):
@@ -123,7 +128,8 @@ def _nothing_but_openers(text: str) -> bool:
     return len(said) > 1 or said[0] not in _REPLIES or text.rstrip(" *_\n").endswith((":", "："))
 
 
-def _instructions(text: str, prompt: str) -> list[Span]:
+def instructions(text: str, prompt: str) -> list[Span]:
+    """Where a response tells a judge what to say."""
     found = [Span(*said.span(), "instruction") for said in _INSTRUCTIONS.finditer(text)]
     if not found:
         return []

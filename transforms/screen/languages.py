@@ -41,6 +41,7 @@ _COMMON: dict[str, tuple[str, ...]] = {
     "nl": (" het ", " een ", " van ", " niet "),
 }
 """Some of the commonest words of the commonest languages: seen quicker than all words of a text are counted."""
+_COMMONEST = tuple((name, words[:4]) for name, words in _COMMON.items())
 _ASKED = re.compile(
     r"translat|übersetz|tradu[ci]|traduz|vertaal|перевод|переведи|翻译|翻譯|訳|번역|ترجم|अनुवाद|language|sprache|langue|idioma|lingua|"
     r"язык|语言|語|언어|\blatin|pinyin|haiku|bilingual|"
@@ -62,7 +63,8 @@ def wrong_languages(question: str, a: str, b: str) -> tuple[list[Span], list[Spa
     Where both responses are in another language the question asks for it without saying so (a text to be translated): neither is
     wrong. Where one of them tells nothing (code, a number), nothing is said about the other.
     """
-    seen = [_glance(text) for text in (a, b)]
+    first = _glance(a)
+    seen = [first, _glance(b) if first else None]
     if None in seen or seen[0] == seen[1] or _ASKED.search(question):
         return [], []
     expected = _glance_or_words(question[-_READ:])
@@ -93,9 +95,9 @@ def _glance(text: str) -> str | None:
             return next((name for name, found in _SCRIPT.items() if len(found.findall(start)) > 20), None)
     if length < _LEAST:
         return None
-    for name, words in _COMMON.items():
+    for name, words in _COMMONEST:
         needed = length // 150 + 1
-        for word in words[:4]:
+        for word in words:
             needed -= text.count(word, 0, _GLANCE)
             if needed <= 0:
                 return name

@@ -1,8 +1,16 @@
 """Settings of the stage screen (the key `screen` of the YAML)."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from prefcurate.transforms.options import Options
+
+ResponseFlag = Literal[
+    "empty_response", "refusal", "harmless_refused", "identical_responses", "same_beginning", "length_ratio", "placeholder",
+    "cut_off", "repetition", "leaked_markup", "as_a_model", "judge_hacking", "wrong_language", "personal_data",
+]  # fmt: skip
+"""Flags of responses, which `runbooks/flags.md` explains."""
 
 
 class ScreenOptions(Options):
@@ -25,3 +33,5 @@ class ScreenOptions(Options):
     truncated_at: int = Field(default=2048, ge=1)
     """Two responses that differ only behind so many characters are flagged. 2,048 are about 512 tokens of English: what trainers
     that cut at 1,024 tokens (TRL's default) leave a response beside a prompt of 512, and what older ones cut at."""
+    off: tuple[ResponseFlag, ...] = ()
+    """Flags of responses that are not raised. What is published does not depend on them."""

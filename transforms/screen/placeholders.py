@@ -5,9 +5,7 @@ response. No template was found and none falsely, so precision is known for noth
 """
 
 import re
-from collections.abc import Iterator
 
-from prefcurate.transforms.measures.marks import marks
 from prefcurate.transforms.screen.spans import Span, any_in, outside_code, whole
 
 _WHOLE = frozenset(
@@ -18,7 +16,8 @@ _WHOLE = frozenset(
     platzhalter|sans réponse|sin respuesta|无|暂无|占位符""".replace("\n    ", "").split("|")
 )
 """What a text says that says nothing, in lower case and without what stands around it."""
-_LONGEST = 40
+LONGEST = 40
+"""Characters of a text that may be a placeholder as a whole."""
 _AROUND = " \t\n.!?…。！*_`\"'“”‘’()[]{}<>#:-"
 
 _WHAT = r"(?:answer|response|reply|output|text|content|completion|summary|essay|story|explanation|solution|translation)"
@@ -32,11 +31,11 @@ _TEMPLATE = re.compile(
     r"|\blorem ipsum dolor\b",
     re.IGNORECASE,
 )
-_NEEDED = (
-    "[insert", "[Insert", "[INSERT", "<insert", "<Insert", "(insert", "(Insert", "(INSERT", "put>", "lease insert ", "[your ", "[Your ", "<your ", "<Your ", "[YOUR ", " here]", " here>",
-    "nswer]", "nswer>", "esponse]", "esponse>", "text]",
-)  # fmt: skip
-_LOREM = "orem ipsum dolor"
+SIGN = (
+    r"(?i)\{\{ ?[a-z_]|\$\{[a-z_]|[\[<(](?:please )?insert |[\[<](?:please )?(?:enter|add|put|write|your|the) "
+    r"|here[\]>]|<no ?(?:in|out)put>|lorem ipsum dolor"
+)
+"""Stands in every text that holds the mark of a template (RE2)."""
 _IN_CODE = (
     "</",
     "/>",
@@ -57,20 +56,22 @@ _ASKED = ("template", "placeholder", "lorem", "dummy", "vorlage", "modèle", "pl
 
 def placeholders(text: str, prompt: str) -> list[Span]:
     """Where a response is, or holds, a placeholder; none that the prompt itself holds or asks for, and none in code."""
-    if not text:
+    return whole_placeholder(text, prompt) or templates(text, prompt)
+
+
+def whole_placeholder(text: str, prompt: str) -> list[Span]:
+    """All of a response that says nothing: at most `LONGEST` characters."""
+    if not text or len(text) > LONGEST or (said := text.strip(_AROUND).casefold().replace(",", "")) not in _WHOLE:
         return []
-    if len(text) <= _LONGEST and (said := text.strip(_AROUND).casefold().replace(",", "")) in _WHOLE:
-        return [] if said in prompt.casefold().replace(",", "") else whole(text, "whole")
-    seen = marks(text)
-    if b"{{" in seen or b"${" in seen or any_in(_NEEDED, text) or (b"L" in seen and _LOREM in text):
-        return list(_template(text, prompt))
-    return []
+    return [] if said in prompt.casefold().replace(",", "") else whole(text, "whole")
 
 
-def _template(text: str, prompt: str) -> Iterator[Span]:
+def templates(text: str, prompt: str) -> list[Span]:
+    """Where a response holds the mark of a template that was not filled in."""
     found = [Span(*mark.span(), "template") for mark in _TEMPLATE.finditer(text)]
     if found and any_in(_IN_CODE, text):
         found = [span for span in found if text[span.start] not in "${" and text[span.start] != "L"]
     asked = prompt.casefold() if found else ""
-    if found and not any_in(_ASKED, asked):
-        yield from (span for span in outside_code(text, found) if text[span.start : span.end].casefold() not in asked)
+    if not found or any_in(_ASKED, asked):
+        return []
+    return [span for span in outside_code(text, found) if text[span.start : span.end].casefold() not in asked]

@@ -14,9 +14,7 @@ not (also in what they hint at), 2 did not decline. In-sample: words were added 
 
 import re
 
-from prefcurate.transforms.screen.spans import any_in
-
-_BEGIN = 200
+BEGIN = 200
 """Characters of a response in which a refusal shows."""
 _NOT_ABLE = (
     r"(?:can(?:no|')t|can not|won'?t|will not|(?:am|'m) (?:not able|unable) to|(?:am|'m) not (?:comfortable|going to))"
@@ -41,8 +39,11 @@ _REFUSALS = re.compile(
     re.IGNORECASE,
 )
 
-_NEEDED = ("not", "n't", "wont", "unable", "against", "leid", "désol", "siento", "抱歉", "对不起")
-"""One of these stands in whatever the pattern finds: looked for first, which is quicker."""
+SIGN = (
+    r"(?i)I[ \n]{0,2}(?:can(?:no|['’])t|can[ \n]+not|won['’]?t|will[ \n]+not|(?:am|['’]m)[ \n]+(?:not[ \n]+(?:able|comfortable|going)|unable))"
+    r"|sorry,?[ \n]+but[ \n]+(?:as[ \n]|this|that)|goes[ \n]+against|tut[ \n]+mir[ \n]+leid|d[ée]sol|lo[ \n]+siento|抱歉|对不起"
+)
+"""Stands in the beginning of every refusal (RE2)."""
 
 _HARM = re.compile(
     r"\b(?:kill|murder|assassin|shoot|stab|strangl|behead|tortur|maim|hurt|harm|attack|assault|beat (?:up|him|her|them|my)|punch|"
@@ -72,9 +73,8 @@ _HARM = re.compile(
 
 def is_refusal(text: str) -> bool:
     """Whether a response begins as a refusal to answer."""
-    beginning = text[:_BEGIN].replace("\u2019", "'").replace("\n\n", " ")
-    folded = beginning.casefold()
-    return any_in(_NEEDED, folded) and _REFUSALS.search(beginning) is not None
+    beginning = text[:BEGIN].replace("\u2019", "'").replace("\n\n", " ")
+    return _REFUSALS.search(beginning) is not None
 
 
 def shows_no_harm(prompt: str) -> bool:

@@ -5,8 +5,7 @@ In 16,346 responses of the development data 86 were found, all of them English. 
 
 import re
 
-from prefcurate.transforms.measures.marks import marks
-from prefcurate.transforms.screen.spans import Span, any_in
+from prefcurate.transforms.screen.spans import Span
 
 _ENGLISH = re.compile(
     r"\bas an? (?:(?:AI|artificial intelligence|(?:large )?language model)(?:[- ](?:powered|based|trained))?"
@@ -24,17 +23,13 @@ _ELSEWHERE = re.compile(
 )
 
 
+SIGN = (
+    r"(?i)an? (?:AI|artificial int|(?:large )?language model)|sprachmodell|KI-|(?:KI|künstliche Intelligenz),? (?:kann|habe|bin|verf|ist)"
+    r"|en tant qu|como (?:un |una )?(?:gran |modelo de leng|inteligencia art|IA)|作为"
+)
+"""Stands in every text in which this is found (RE2)."""
+
+
 def as_a_model(text: str, prompt: str) -> list[Span]:
     """Where a response says "as a language model" or the like, in English, German, French, Spanish or Chinese."""
-    seen, found = marks(text), list[Span]()
-    if (b"AI" in seen and "an AI" in text) or "language model" in text or "artificial int" in text:
-        found += (Span(*said.span(), "self") for said in _ENGLISH.finditer(text))
-    if (b"KI" in seen and "als " in text) or (not text.isascii() and any_in(_NEEDED_ELSEWHERE, text)):
-        found += (Span(*said.span(), "self") for said in _ELSEWHERE.finditer(text))
-    return found
-
-
-_NEEDED_ELSEWHERE = (
-    "prachmodell", "künstliche Int", "modelo de leng", "inteligencia art", "como IA", "intelligence art", "de langage", "u’IA", "u'IA", "作为",
-)  # fmt: skip
-"""What stands in texts of the other languages, which have letters that English has not."""
+    return [Span(*said.span(), "self") for pattern in (_ENGLISH, _ELSEWHERE) for said in pattern.finditer(text)]
