@@ -49,6 +49,7 @@ from prefcurate.transforms.screen.candidates import bucket_pairs
 from prefcurate.transforms.screen.clusters import clusters
 from prefcurate.transforms.screen.compare import compare, decide
 from prefcurate.transforms.screen.flags import SCHEMA, flags_of_rows
+from prefcurate.transforms.screen.meeting import met_by
 from prefcurate.transforms.screen.rows import Row
 from prefcurate.transforms.screen.sketch import load, save
 from prefcurate.transforms.screen.sketching import Sketcher
@@ -193,19 +194,20 @@ def screen(config: Config, out: Path) -> None:
     index = build_index(texts, config.screen.ngram, config.screen.common_ngram)
     found = _each(partial(_sketch, config, out, index), range(store.shards))
     sketches = {shard: load(path) for shard, path, _ in found}
-    for kind in ("prompt", "pair"):
+    for kind in ("prompt", "pair", "response"):
         pairs = bucket_pairs(np.concatenate([records[kind] for _, _, records in found]))
         owners = (pairs >> np.uint64(32)).astype(np.int64)
         edges = []
         for one, other in np.unique(owners, axis=0).tolist():
             here = pairs[(owners == (one, other)).all(axis=1)]
-            edges.append(decide(compare(kind, here, sketches[one], sketches[other]), config.screen.similarity)[0])
+            compared = compare(kind, here, sketches[one], sketches[other], config.screen.similarity)
+            edges.append(decide(compared, config.screen.similarity)[0])
         joined = clusters(np.concatenate(edges), config.screen.largest_cluster)
         pq.write_table(pa.table({"node": joined.nodes, "root": joined.roots}), out / f"clusters-{kind}.parquet")
 
 
 def _sketch(config: Config, out: Path, index: BenchmarkIndex, shard: int) -> tuple[int, str, dict[str, Any]]:
-    store, sketcher = Store.open(config.store), Sketcher()
+    store, sketcher = Store.open(config.store), Sketcher(config.screen.shortest_response)
 
     def flags() -> Iterable[pa.Table]:
         for path in _paths(store, "comparisons", shard):
@@ -216,8 +218,8 @@ def _sketch(config: Config, out: Path, index: BenchmarkIndex, shard: int) -> tup
                 yield flags_of_rows(rows, {}, index, config.screen)
 
     _write(out / f"screening-{shard}.parquet", flags(), SCHEMA)
-    file = save(sketcher.sketch({}), str(out), "screen", shard)
-    return shard, file.path, dict(sketcher.records(shard))
+    sketch = sketcher.sketch({})
+    return shard, save(sketch, str(out), "screen", shard).path, dict(met_by(sketch, shard))
 
 
 _PAIRS = """

@@ -48,7 +48,9 @@ OUTCOMES = {
 }
 FLAGS = {
     "near_duplicate": "another pair is nearly the same",
-    "contradictory_repeat": "people prefer different responses of it, or of a near duplicate",
+    "near_duplicate_prompt": "another prompt is nearly the same",
+    "near_duplicate_response": "nearly the same response stands under another prompt",
+    "contradictory_repeat": "people prefer different responses of it, or its label and that of a near duplicate do",
     "contamination": "the prompt is in a benchmark",
     "empty_response": "a response is empty",
     "identical_responses": "both responses are the same",

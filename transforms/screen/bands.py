@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from prefcurate.transforms.screen.candidates import Records
 from prefcurate.transforms.store.files import exists, join, opened, write_bytes
 
 Keyed = tuple[str, int]
-"""Of records that may meet: their kind (prompt, pair, conversation) and partition."""
+"""Of records that may meet: their kind (prompt, pair, response, conversation) and partition."""
 
 
 @dataclass(frozen=True, order=True)
@@ -28,22 +29,17 @@ class BandSlice:
 def save_bands(
     records: Iterable[tuple[str, Records]], root: str, stage: str, shard: int, partitions: int
 ) -> Iterator[tuple[Keyed, BandSlice]]:
-    """Writes a shard's records into one file, named by its content, and tells what of it belongs to which partition."""
-    contents: list[bytes] = []
-    places: list[tuple[Keyed, int, int]] = []
-    size = 0
+    """Writes a shard's records into a file for each kind, named by its content, and tells what belongs to which partition."""
     for kind, of_kind in records:
-        for partition, content in _split(of_kind, partitions):
-            places.append(((kind, partition), size, len(content)))
-            contents.append(content)
-            size += len(content)
-    content = b"".join(contents)
-    name = f"{hashlib.sha256(content).hexdigest()}.bands"
-    path = join(root, "_pending", stage, "bands", f"shard={shard}", name)
-    if places and not exists(path):
-        write_bytes(path, content)
-    for keyed, start, length in places:
-        yield keyed, BandSlice(path, start, length)
+        ordered, ends = _by_partition(of_kind, partitions)
+        content = ordered.tobytes()
+        name = f"{hashlib.sha256(content).hexdigest()}.bands"
+        path = join(root, "_pending", stage, "bands", f"shard={shard}", name)
+        if content and not exists(path):
+            write_bytes(path, content)
+        for partition in np.flatnonzero(np.diff(ends)).tolist():
+            start, end = (int(ends[place]) * ordered.itemsize * 2 for place in (partition, partition + 1))
+            yield (kind, partition), BandSlice(path, start, end - start)
 
 
 def load_bands(slices: Iterable[BandSlice]) -> Records:
@@ -57,10 +53,8 @@ def _read(piece: BandSlice) -> Records:
         return np.frombuffer(stream.read(piece.bytes), np.uint64).reshape(-1, 2)
 
 
-def _split(records: Records, partitions: int) -> Iterator[tuple[int, bytes]]:
-    """Records by the lower bits of their hash: whatever shares a band meets in one partition."""
+def _by_partition(records: Records, partitions: int) -> tuple[Records, NDArray[np.int64]]:
+    """Records by the lower bits of their hash, and where each partition begins: whatever shares a band meets in one partition."""
     partition = (records[:, 0] & np.uint64(partitions - 1)).astype(np.int64)
     order = np.argsort(partition, kind="stable")
-    ends = np.searchsorted(partition[order], np.arange(partitions + 1))
-    for number in np.unique(partition).tolist():
-        yield number, np.ascontiguousarray(records[order[ends[number] : ends[number + 1]]]).tobytes()
+    return records[order], np.searchsorted(partition[order], np.arange(partitions + 1))

@@ -55,8 +55,11 @@ def star_pairs(found: Records) -> NodePairs:
 
 def unique_pairs(pairs: NodePairs) -> NodePairs:
     """Each pair once, smaller node first, sorted; pairs of a node with itself are left out."""
-    pairs = np.sort(pairs, axis=1)
-    return np.unique(pairs[pairs[:, 0] != pairs[:, 1]], axis=0)
+    first, second = np.minimum(pairs[:, 0], pairs[:, 1]), np.maximum(pairs[:, 0], pairs[:, 1])
+    order = np.lexsort((second, first))
+    first, second = first[order], second[order]
+    fresh = np.r_[True, (first[1:] != first[:-1]) | (second[1:] != second[:-1])][: len(first)] & (first != second)
+    return np.stack([first[fresh], second[fresh]], axis=1)
 
 
 def _pairs_by_bucket(found: Records, small: int, pivots: int) -> Iterator[NodePairs]:

@@ -4,6 +4,8 @@ MinHash: Broder 1997, "On the resemblance and containment of documents"; bands: 
 signatures are rensa's R-MinHash (Dahlgaard, Knudsen and Thorup 2017, "Fast similarity sketching").
 """
 
+from array import array
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,7 +39,9 @@ def signatures(sets: ShingleSets) -> Signatures:
         )
     ends = sets.ends.astype(np.uint64)
     matrix = RMinHash.digest_matrix_from_flat_token_hashes(sets.hashes, ends, SLOTS, _SEED)
-    return np.array(matrix.to_rows(), np.uint32).reshape(len(ends) - 1, SLOTS)
+    # Rows come as lists, and arrays of the standard library take those in quickest.
+    content = b"".join(array("I", row) for row in matrix.to_rows())
+    return np.frombuffer(content, np.uint32).reshape(len(ends) - 1, SLOTS)
 
 
 def bands(rows: Signatures) -> NDArray[np.uint64]:

@@ -1,4 +1,4 @@
-"""A shard's sketch: the ids of its prompts and comparisons and their signatures, in rows that nodes point to.
+"""A shard's sketch: the ids of its prompts and comparisons, signatures of its texts, in rows that nodes point to.
 
 It lies beside the tables until the stage commits (``STORE/_pending/screen/…``), named by its content, so that steps pass on its
 address and any worker can compare rows of two shards.
@@ -6,7 +6,7 @@ address and any worker can compare rows of two shards.
 
 import hashlib
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefcurate.transforms.screen.minhash import Signatures
+from prefcurate.transforms.screen.shingles import Hashes
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 
 Ids = NDArray[np.bytes_]
@@ -25,15 +26,24 @@ Ids = NDArray[np.bytes_]
 class Sketch:
     """Row by row: prompts in order of prompt_id; comparisons in order of (prompt_id, comparison_id).
 
-    `prompt_rows` gives each comparison's prompt; `leanings` what people said: 1 for a, -1 for b, 0 for neither or nobody.
+    Responses are the different ones of each prompt, in the order in which comparisons hold them. `prompt_rows` gives each comparison's
+    prompt, `a_rows` and `b_rows` its responses; `places` where each response stands first: twice the row of the comparison, and
+    one more for response_b. `long` are the rows of responses that are looked for under other prompts. Sums are `whole_hashes`.
+    `leanings` is what the labels say: 1 for a, -1 for b, 0 for neither or none.
     """
 
     prompt_ids: Ids
+    conversations: Hashes
     prompts: Signatures
+    prompt_sums: Hashes
     comparison_ids: Ids
     prompt_rows: NDArray[np.int64]
-    responses_a: Signatures
-    responses_b: Signatures
+    a_rows: NDArray[np.int64]
+    b_rows: NDArray[np.int64]
+    responses: Signatures
+    response_sums: Hashes
+    places: NDArray[np.int64]
+    long: NDArray[np.int64]
     leanings: NDArray[np.int8]
 
 
@@ -65,9 +75,25 @@ def load(path: str) -> Sketch:
     return Sketch(**{field.name: _array(path, field.name) for field in fields(Sketch)})
 
 
-def load_ids(path: str, which: str) -> Ids:
-    """`prompt_ids` or `comparison_ids` of a sketch, without its signatures."""
+def load_array(path: str, which: str) -> NDArray[Any]:
+    """One array of a sketch by its name, without the others."""
     return _array(path, which)
+
+
+def names_of(kind: str, rows: NDArray[np.int64], array: Callable[[str], NDArray[Any]]) -> Ids:
+    """What nodes of a kind are called: a prompt's or comparison's id; a response is `<comparison_id>/a` or `/b`, where it stands first.
+
+    Args:
+        kind: prompt, pair or response.
+        rows: of the nodes.
+        array: gives an array of the sketch by its name.
+    """
+    if kind == "prompt":
+        return array("prompt_ids")[rows]
+    if kind == "pair":
+        return array("comparison_ids")[rows]
+    places = array("places")[rows]
+    return np.char.add(array("comparison_ids")[places >> 1], np.where(places & 1, b"/b", b"/a"))
 
 
 def _content(array: NDArray[Any]) -> bytes:

@@ -19,10 +19,11 @@ from prefcurate.transforms.screen.clusters import EDGE
 from prefcurate.transforms.screen.compare import compare, decide, exact_edge
 from prefcurate.transforms.screen.flags import flags_of_rows
 from prefcurate.transforms.screen.gold import GoldPrompt
-from prefcurate.transforms.screen.joining import Rules, ShardShare, join
+from prefcurate.transforms.screen.joining import KINDS, Rules, ShardShare, join
+from prefcurate.transforms.screen.meeting import met_by
 from prefcurate.transforms.screen.near import shingles_of_edges
 from prefcurate.transforms.screen.options import ScreenOptions
-from prefcurate.transforms.screen.people import Votes, votes_of_people
+from prefcurate.transforms.screen.people import Votes, votes_that_came
 from prefcurate.transforms.screen.rephrased import Rephrased, RephrasedIndex, rephrased_index
 from prefcurate.transforms.screen.responses import Flag
 from prefcurate.transforms.screen.rows import Row, portions
@@ -143,16 +144,16 @@ class SketchShard(beam.DoFn):
 
     def process(self, unit: Unit, index: Indexes) -> Iterator[Any]:
         """A unit to parts, sketches, bands and gold."""
-        store, sketcher = unit.snapshot.store, Sketcher()
-        votes = votes_of_people(unit.snapshot, unit.shard)
+        store, sketcher = unit.snapshot.store, Sketcher(self._options.shortest_response)
+        votes = votes_that_came(unit.snapshot, unit.shard)
         tables = self._screened(unit, sketcher, votes, index)
         part = write_part(store.root, "screening", unit.shard, tables, pending=self._context.stage)
         if part is not None:
             yield part
-        file = save(sketcher.sketch(votes), store.root, self._context.stage, unit.shard)
-        yield TaggedOutput("sketches", file)
+        sketch = sketcher.sketch(votes)
+        yield TaggedOutput("sketches", save(sketch, store.root, self._context.stage, unit.shard))
         # As many partitions as shards: a step holds one, and each is read from as many files as there are shards.
-        for band in save_bands(sketcher.records(unit.shard), store.root, self._context.stage, unit.shard, store.shards):
+        for band in save_bands(met_by(sketch, unit.shard), store.root, self._context.stage, unit.shard, store.shards):
             yield TaggedOutput("bands", band)
         for prompt in self._gold_of(unit):
             yield TaggedOutput("gold", prompt)
@@ -187,7 +188,7 @@ class Compare(beam.DoFn):
         (kind, first, second), found = keyed
         files = {file.shard: file.path for file in sketches}
         pairs = unique_pairs(np.concatenate([np.frombuffer(content, np.uint64).reshape(-1, 2) for content in found]))
-        edges = compare(kind, pairs, load(files[first]), load(files[second]))
+        edges = compare(kind, pairs, load(files[first]), load(files[second]), self._threshold)
         accepted, near = decide(edges, self._threshold)
         joins = "prompt" if kind == "conversation" else kind
         if len(accepted):
@@ -241,7 +242,7 @@ def _shingles(
 ) -> Iterator[tuple[tuple[str, bytes], tuple[int, tuple[bytes, ...]]]]:
     shard, found = keyed[0], list(keyed[1])
     path = next(file.path for file in sketches if file.shard == shard)
-    for kind in ("prompt", "pair"):
+    for kind in KINDS:
         edges = np.unique(np.concatenate([np.zeros(0, EDGE), *(np.frombuffer(c, EDGE) for k, c in found if k == kind)]))
         for edge, end, texts in shingles_of_edges(kind, edges, shard, load(path), snapshot):
             yield (kind, edge), (end, texts)

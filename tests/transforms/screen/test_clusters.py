@@ -37,6 +37,14 @@ def test_what_stays_giant_is_told():
     assert found.giant == ((0, 9),)
 
 
+def test_what_is_the_same_is_never_torn_apart():
+    same = [(i, i + 1, 1.0) for i in range(6)]
+    found = clusters(edges(*same, *((10 + i, 11 + i, 0.999) for i in range(6))), largest=4)
+    assert roots(found) == dict.fromkeys(range(7), 0)
+    assert found.giant == ((0, 7),)
+    assert [similarity for node, _, similarity in found.recut if node == 10] == [0.8, 0.9, 0.95, 0.99, 1.0]
+
+
 def test_cutting_one_cluster_leaves_others_alone():
     weak = [(i, i + 1, 0.71) for i in range(10)]
     found = clusters(edges(*weak, (100, 101, 0.71)), largest=5)

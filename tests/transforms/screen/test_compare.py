@@ -3,9 +3,9 @@ import numpy as np
 from prefcurate.transforms.screen.candidates import nodes
 from prefcurate.transforms.screen.clusters import EDGE, SURE
 from prefcurate.transforms.screen.compare import EXACT_LIMIT, compare, decide, exact_edge, exact_similarity
-from prefcurate.transforms.screen.minhash import signatures
-from prefcurate.transforms.screen.shingles import shingle_sets, shingles
-from prefcurate.transforms.screen.sketch import Sketch
+from prefcurate.transforms.screen.shingles import shingles
+
+from .real import sketch_of
 
 PROMPT = "Explain to a child how rain is made, in a few sentences."
 GOOD = "Water rises from the sea as vapour, cools high up in the air, becomes cloud, and falls as rain when drops are heavy."
@@ -13,19 +13,9 @@ BAD = "Rain is when somebody above waters the garden with a huge can, which is w
 OTHER = "Trains run on rails because steel wheels on steel rails waste little force, and because rails keep them in their way."
 
 
-def sketch(*rows, leanings):
-    prompts, a, b = ([row[i] for row in rows] for i in range(3))
-    ids = np.array(["0" * 32] * len(rows), "S32")
-    places = np.arange(len(rows))
-    return Sketch(
-        ids, *(signatures(shingle_sets(t)) for t in (prompts,)), ids, places,
-        *(signatures(shingle_sets(t)) for t in (a, b)), np.array(leanings, np.int8),
-    )  # fmt: skip
-
-
-def one_edge(first, second, leanings):
-    of = sketch(first, second, leanings=leanings)
-    return compare("pair", nodes(0, 2).reshape(1, 2), of, of)[0]
+def one_edge(first, second, leanings=(), kind="pair", places=(0, 1)):
+    of = sketch_of([first, second], leanings)
+    return compare(kind, nodes(0, 4)[list(places)].reshape(1, 2), of, of, 0.7)[0]
 
 
 def test_the_same_pair_with_swapped_sides_and_the_same_letter_contradicts_itself():
@@ -55,9 +45,26 @@ def test_a_pair_is_as_alike_as_its_least_alike_part():
     assert one_edge((PROMPT, GOOD, BAD), (OTHER, GOOD, BAD), leanings=(0, 0))["similarity"] < 0.1
 
 
+def test_like_responses_count_under_unlike_prompts_alone():
+    # Responses in the order in which comparisons hold them: a and b of the first, then of the second.
+    def found(prompt, again, places=(0, 2)):
+        return one_edge((PROMPT, GOOD, BAD), (prompt, again, OTHER), kind="response", places=places)["similarity"]
+
+    assert found(OTHER, GOOD.upper()) == 1
+    assert 0.8 < found(OTHER, GOOD + " Yes") < 1
+    assert found(PROMPT + "!", GOOD) == 0
+    assert found(OTHER, GOOD, places=(0, 1)) == 0
+
+
+def test_only_the_same_text_is_estimated_at_one():
+    many = ". ".join(f"{GOOD} {BAD} {OTHER} {number}" for number in range(40))
+    edge = one_edge((many, GOOD, BAD), (many + " x", GOOD, BAD), kind="prompt")
+    assert 0.95 < edge["similarity"] < 1
+    assert one_edge((many, GOOD, BAD), (many.lower(), GOOD, BAD), kind="prompt")["similarity"] == 1
+
+
 def test_conversations_need_no_comparison():
-    none = sketch((PROMPT, GOOD, BAD), leanings=(0,))
-    assert compare("conversation", nodes(0, 2).reshape(1, 2), none, none)["similarity"].tolist() == [SURE]
+    assert one_edge((PROMPT, GOOD, BAD), (OTHER, GOOD, BAD), kind="conversation")["similarity"] == SURE
 
 
 def edges(*similarities):

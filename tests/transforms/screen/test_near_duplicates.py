@@ -5,31 +5,22 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from prefcurate.transforms.screen.candidates import bucket_pairs, nodes, records, rows_of
+from prefcurate.transforms.screen.candidates import bucket_pairs, rows_of
 from prefcurate.transforms.screen.clusters import clusters
 from prefcurate.transforms.screen.compare import compare, decide
-from prefcurate.transforms.screen.minhash import bands, signatures
-from prefcurate.transforms.screen.shingles import jaccard, shingle_sets, shingles
-from prefcurate.transforms.screen.sketch import Sketch
+from prefcurate.transforms.screen.meeting import met_by
+from prefcurate.transforms.screen.shingles import jaccard, shingles
 
-from .real import answers
+from .real import answers, sketch_of
 
 THRESHOLD = 0.7
 
 
-def sketch_of_prompts(texts):
-    rows = signatures(shingle_sets(texts))
-    none = np.empty((0, rows.shape[1]), np.uint32)
-    return Sketch(
-        np.empty(len(texts), "S32"), rows, np.empty(0, "S32"), np.empty(0, np.int64), none, none, np.empty(0, np.int8)
-    )
-
-
 def found_pairs(texts):
     """Pairs of texts that the stage's steps find, and how many comparisons they took."""
-    sketch = sketch_of_prompts(texts)
-    pairs = bucket_pairs(records(bands(sketch.prompts), nodes(0, len(texts))))
-    accepted, near = decide(compare("prompt", pairs, sketch, sketch), THRESHOLD)
+    sketch = sketch_of([(text, "", "") for text in texts])
+    pairs = bucket_pairs(dict(met_by(sketch, 0))["prompt"])
+    accepted, near = decide(compare("prompt", pairs, sketch, sketch, THRESHOLD), THRESHOLD)
     exact = [edge for edge in near if _exact(texts, edge) >= THRESHOLD]
     edges = np.concatenate([accepted, np.array(exact, accepted.dtype)]) if exact else accepted
     return {(int(e["first"]), int(e["second"])) for e in edges}, len(pairs), edges
@@ -89,6 +80,7 @@ def test_a_template_chains_a_domain_and_the_cap_cuts_it():
         "Answer this: {} — thank you in advance, and remember to stay within two hundred words at all times."
     )
     texts = [template.format(filler[:50]) for filler in fillers[:60]] + [answers()[0]]
+    texts += [text.upper() for text in texts[:5]]
     _, _, edges = found_pairs(texts)
     chained = clusters(edges, largest=1000)
     assert np.bincount(rows_of(chained.roots)).max() > 40, "the template does chain them"
@@ -96,3 +88,5 @@ def test_a_template_chains_a_domain_and_the_cap_cuts_it():
     assert cut.recut
     assert not cut.giant
     assert np.bincount(rows_of(cut.roots), minlength=1).max() <= 20
+    root_of = dict(zip(rows_of(cut.nodes).tolist(), cut.roots.tolist(), strict=True))
+    assert all(root_of[number] == root_of[61 + number] for number in range(5)), "the same texts stay together"

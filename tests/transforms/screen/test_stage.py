@@ -1,7 +1,10 @@
 """The whole stage on stores with planted duplicates, contradictions, leaks and bad responses."""
 
 import json
+from collections import Counter
+from itertools import combinations
 
+import networkx
 import pytest
 
 from prefcurate.schemas.canonical import canonical_text, conversation_id, prompt_id
@@ -9,6 +12,7 @@ from prefcurate.schemas.records import GivenPair
 from prefcurate.transforms.ingest.benchmarks import BenchmarkError, benchmarks_digest
 from prefcurate.transforms.ingest.options import BenchmarkOptions, GoldOptions
 from prefcurate.transforms.screen.options import ScreenOptions
+from prefcurate.transforms.screen.shingles import jaccard, shingles
 from prefcurate.transforms.screen.stage import READS, WRITES, Screen
 from tests.helpers import assistant, context, label, make_store, pair, run_stage, user
 
@@ -112,7 +116,18 @@ def test_the_duplicate_names_its_original(planted):
     cluster_of = dict(rows(snapshot, "clusters", "comparison_id", "pair_cluster"))
     assert cluster_of[row["comparison_id"]] == row["matched_id"] < row["comparison_id"]
     assert row["value"] > 0.7
-    assert set(json.loads(row["evidence"])) == {"similarity", "swapped"}
+    evidence = json.loads(row["evidence"])
+    assert set(evidence) == {"similarity", "swapped", "representative"}
+    assert evidence["representative"] == row["matched_id"]
+
+
+def test_the_like_prompt_names_the_one_that_stands_for_both(planted):
+    _, snapshot, _ = planted
+    near = sorted([prompt_id(prompt_of(0)), prompt_id(user(f"question 0 - {TEXTS[0][:120].strip()}!!"))])
+    (row,) = (row for row in flagged(snapshot, "near_duplicate_prompt") if row["prompt_id"] in near)
+    assert [row["matched_id"], row["prompt_id"]] == near
+    assert json.loads(row["evidence"]) == {"similarity": row["value"], "representative": near[0]}
+    assert row["value"] == 1
 
 
 def test_contradictions_are_found_within_and_across_comparisons(planted):
@@ -173,6 +188,7 @@ def test_a_rerun_writes_the_same_bytes_and_leaves_no_sketches(planted, tmp_path)
 def test_other_shards_give_the_same_rows(tmp_path):
     pairs = [*(text_pair(i, label("first", "expert-1")) for i in range(12))]
     pairs += [GivenPair(p.prompt, assistant("Well. " + TEXTS[60 + 2 * i]), p.second) for i, p in enumerate(pairs[:5])]
+    pairs += [GivenPair(prompt_of(15 + i), assistant(TEXTS[60 + i // 2]), assistant(TEXTS[100 + i])) for i in range(8)]
     found = []
     for shards in (1, 4):
         folder = tmp_path / str(shards)
@@ -180,7 +196,92 @@ def test_other_shards_give_the_same_rows(tmp_path):
         snapshot = screen(make_store(folder, pairs[:: 1 if shards == 1 else -1], shards), gold=GOLD)
         found.append({table: sorted(map(repr, rows(snapshot, table))) for table in WRITES})
     assert found[0] == found[1]
-    assert len(found[0]["screening"]) >= 5
+    assert len(found[0]["screening"]) >= 12
+
+
+CANNED = (
+    "I would love to be of help with this, but my makers have not taught me how to do it; please ask me something else."
+)
+
+REWORDED = user(f"QUESTION 12 - {TEXTS[12][:120].strip()}?!")
+LIKE_PROMPTS = {prompt_id(prompt_of(12)), prompt_id(REWORDED)}
+
+
+@pytest.fixture(scope="module")
+def boilerplate(tmp_path_factory):
+    """Pairs of which 0 to 5 hold a canned response on changing sides, 6 to 9 a short one, 10 and 11 a text that goes on in one.
+
+    Besides them 12 with its prompt reworded, and 13 with a response reworded and the opposite label, both by a judge.
+    """
+    pairs = [text_pair(i) for i in range(13)]
+    canned = [CANNED, CANNED.upper(), CANNED + " Thanks!", CANNED.replace(",", " -"), CANNED, CANNED]
+    held = [*canned, *["Yes, it is."] * 4, TEXTS[100], TEXTS[100] + " That is what I know of it."]
+    for i, text in enumerate(held):
+        sides = (pairs[i].first, assistant(text)) if i % 2 else (assistant(text), pairs[i].second)
+        pairs[i] = GivenPair(pairs[i].prompt, *sides)
+    pairs.append(GivenPair(REWORDED, pairs[12].first, assistant(TEXTS[130])))
+    pairs.append(text_pair(13, label("first", "judge", "llm_judge")))
+    again = assistant(TEXTS[86] + " So it is.")
+    pairs.append(GivenPair(pairs[-1].prompt, again, pairs[-1].second, (label("second", "judge", "llm_judge"),)))
+    return screen(make_store(tmp_path_factory.mktemp("boilerplate"), pairs, 4))
+
+
+def test_a_response_under_several_prompts_names_where_else_it_stands(boilerplate):
+    texts = {
+        f"{row['comparison_id']}/{side}": shingles(row[f"response_{side}_text"])
+        for row in boilerplate.table("comparisons").to_pylist()
+        for side in "ab"
+        if len(row[f"response_{side}_text"]) > 100 and row["prompt_id"] not in {*LIKE_PROMPTS, prompt_id(prompt_of(13))}
+    }
+    like = networkx.Graph(pair for pair in combinations(texts, 2) if jaccard(texts[pair[0]], texts[pair[1]]) >= 0.7)
+    crowds = {name: crowd for crowd in networkx.connected_components(like) for name in crowd}
+    assert sorted(map(len, networkx.connected_components(like)))[-2:] == [2, 6]
+    told = {
+        f"{row['comparison_id']}/{side}": (json.loads(row["evidence"])[side], row)
+        for row in flagged(boilerplate, "near_duplicate_response")
+        for side in json.loads(row["evidence"])["sides"]
+    }
+    assert set(told) == {name for name, crowd in crowds.items() if name != min(crowd)}, (
+        "all but the one that stands for them"
+    )
+    for name, (of, row) in told.items():
+        assert of["representative"] == min(crowds[name])
+        assert of["matched"] in crowds[name] - {name}
+        assert of["prompts"] == len(crowds[name])
+        assert row["matched_id"] == of["matched"].split("/")[0]
+        assert of["similarity"] == round(row["value"], 4) >= 0.7
+
+
+def test_like_responses_to_like_prompts_are_told_of_the_prompts_alone(boilerplate):
+    (row,) = (row for row in boilerplate.table("screening").to_pylist() if row["prompt_id"] in LIKE_PROMPTS)
+    assert row["flag"] == "near_duplicate_prompt"
+
+
+def test_near_repeats_whose_labels_came_from_judges_contradict_too(boilerplate):
+    found = {(row["comparison_id"], row["matched_id"]) for row in flagged(boilerplate, "contradictory_repeat")}
+    assert len(found) == 2
+    assert {pair[::-1] for pair in found} == found
+
+
+def test_crowds_of_like_prompts_and_responses_are_cut_and_remarked(tmp_path):
+    def varied(text, number):
+        return f"{text} {TEXTS[number][:14]}"
+
+    template = "Read this with care, and then tell me in a few words of your own what you think of it and why you do so, please:"
+    prompts = [
+        GivenPair(user(varied(template, i)), assistant(TEXTS[60 + i]), assistant(TEXTS[80 + i])) for i in range(8)
+    ]
+    canned = [GivenPair(prompt_of(20 + i), assistant(varied(CANNED, i)), assistant(TEXTS[100 + i])) for i in range(8)]
+    store = make_store(tmp_path, [*prompts, *canned])
+    snapshot = screen(store, options=ScreenOptions(largest_cluster=4))
+    cut = store.latest("screen").detail["recut_cluster"]
+    assert {(remark.split()[0], remark.split(": ")[1]) for remark in cut} >= {
+        ("prompt", "8 members cut at 0.8"), ("response", "8 members cut at 0.8")
+    }  # fmt: skip
+    sizes = Counter(cluster for _, cluster in set(rows(snapshot, "clusters", "prompt_id", "prompt_cluster")))
+    assert max(sizes.values()) <= 4
+    canned_flags = [row for row in flagged(snapshot, "near_duplicate_response") if row["value"] < 0.8]
+    assert not canned_flags, "cut as well, so none stands for another"
 
 
 def test_gold_sides_stay_and_pass_on_when_data_comes(tmp_path):
