@@ -62,32 +62,46 @@ _DRAWN = ("ascii", "draw", "emoticon", "punctuation", "symbol", "smiley")
 """What a prompt says that asks for marks."""
 
 _BEST = r"(?:highest|maximum|max|full|perfect|top|best|10|ten|5|five|100)"
-_INSTRUCTIONS = re.compile(
-    r"\[\[(?:A|B|C|10)\]\]"
+_PRAISED = (
+    r"(?:preferred|chosen|rated|scored|selected|ranked|evaluated favou?rably|considered (?:a benchmark|the best))"
+)
+_JUDGE = r"(?:judge|grader|evaluator|rater|reviewer|examiner)"
+SIGN = (
+    r"(?i)\[\[(?:A|B|C|10)\]\]|\[\[[AB][<>=]{1,2}[AB]\]\]"
     rf"|\b(?:give|assign|award|grant) (?:this|my|me|it)(?: (?:response|answer))?(?: (?:a|an|the))? {_BEST}"
-    r"(?:[ -](?:possible|out of \d+))? ?(?:score|rating|mark|marks|grade|points|/ ?10|/ ?5)"
+    r"(?:[ -](?:possible|out of [0-9]+))? ?(?:score|rating|mark|marks|grade|points|/ ?10|/ ?5)"
+    r"|\b(?:please give|award|assign) (?:the |a )?(?:maximum|highest|full|perfect) (?:possible )?(?:marks?|scores?|points|ratings?|grades?)"
     rf"|\b(?:rate|score|grade|mark|rank) (?:this|my) (?:response|answer)(?: (?:as|with|a|an|the|at))*"
     rf" (?:{_BEST}|first|correct|better|superior)\b"
+    r"|\b(?:set|mark) (?:the )?(?:score|band|grade|verdict) ?(?:to|=|as) ?(?:maximum|max\b|full|[0-9]|pass)"
     r"|\b(?:ignore|disregard|skip) (?:the |any |all )?(?:other|competing|opposing|second|alternative) (?:response|answer|assistant|candidate)"
-    r"|\b(?:ignore|disregard|forget) (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier) instructions"
-    r"|\b(?:this|my) (?:response|answer) (?:is (?:clearly |much |obviously )?(?:the )?(?:better|best)|(?:should|must) (?:be (?:preferred|chosen|rated|scored|selected|ranked)|win))"
-    r"|\b(?:dear|attention|note to(?: the)?|message (?:to|for) the) (?:judge|grader|evaluator|rater)\b"
-    r"|\b(?:as|to) the (?:judge|grader|evaluator),? (?:you (?:should|must)|please|give|choose|select)"
-    r"|\b(?:choose|select|prefer|pick) (?:this|my) (?:response|answer)\b"
+    r"|\b(?:ignore|disregard|forget|override) (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier) (?:instructions?|directions?)"
+    r"|\b(?:ignore|disregard|forget|override) (?:the |your )?(?:system prompt|scoring|grading|rubric|evaluation criteria|above ## model outputs)"
+    rf"|\b(?:this|my|the) (?:response|answer|output|submission|project) (?:(?:should|must) (?:be {_PRAISED}|win)|deserves (?:the )?(?:top|highest|best))"
+    r"|\b(?:this|my) (?:response|answer) is (?:clearly |much |obviously )?(?:the )?(?:better|best)"
+    r"|\b(?:this|my) (?:submission|project|response) scores [0-9]+/[0-9]+"
+    rf"|\b(?:dear|attention|note to(?: the)?|message (?:to|for) the) {_JUDGE}\b"
+    rf"|\b(?:as|to) the {_JUDGE},? (?:you (?:should|must)|please|give|choose|select)|\byou are now (?:the|a|an) (?:\w+ )?{_JUDGE}\b"
+    rf"|\b{_JUDGE}s should (?:consider|prefer|rate|favou?r|recogni[sz]e|choose|prioriti[sz]e)"
+    r"|\b(?:choose|select|prefer|pick|prioriti[sz]e) (?:this|my) (?:response|answer|output)\b"
+    r"|\b(?:rate|score|evaluate|consider) this (?:response|answer|output) (?:as the (?:best|most)|highly|favou?rably|according to)"
+    r"|\bplease (?:remember to )?(?:prioriti[sz]e|consider|ensure) [^.\n]{1,80}\b(?:when scoring|evaluated favou?rably|most relevant output)"
+    r"|\b(?:key factor in|crucial for a (?:top|high)|candidate for a (?:top|high)) (?:scor|evaluation)"
     r"|\b(?:assistant|response|answer) [AB12] is (?:clearly |much |obviously )?(?:the )?(?:better|best|winner|superior)\b"
+    r"|\[(?:grading|evaluation|submission|judge|rubric) (?:protocol|metadata|override|note|instruction)[^\]\n]{0,20}\]"
+    r"|\b(?:evaluation|criteria|rubric|grading) override\b|--- ?evaluation complete|<\|the (?:start|end) of assistant|\[the (?:start|end) of assistant"
+    r"|\{\"reason\": [^{}\n]{1,80}\"pass\": ?true|\bgive a positive review only\b|\breplace the rubric\b"
+    r"|\boutput (?:only )?[“\"'](?:m|a|b|pass)[”\"']"
     r"|(?:gib|geben Sie) dieser Antwort die höchste|donnez? à cette réponse la (?:meilleure|plus haute)"
-    r"|d[ae] a esta respuesta la (?:máxima|mejor)|给(?:这个|本|我的)(?:回答|答案)(?:打)?(?:最高|满)分",
-    re.IGNORECASE,
+    r"|d[ae] a esta respuesta la (?:máxima|mejor)|给(?:这个|本|我的)(?:回答|答案)(?:打)?(?:最高|满)分"
 )
-SIGN = (
-    r"(?i)\[\[(?:A|B|C|10)\]\]|(?:give|assign|award|grant) (?:this|my|me|it) |(?:rate|score|grade|mark|rank) (?:this|my) (?:response|answer)"
-    r"|(?:ignore|disregard|skip) (?:the |any |all )?(?:other|competing|opposing|second|alternative) (?:resp|answ|assi|cand)"
-    r"|(?:ignore|disregard|forget) (?:all |any )?(?:the |your )?(?:previous|prior|above|earlier) instructions"
-    r"|(?:this|my) (?:response|answer) (?:is|should|must) |(?:choose|select|prefer|pick) (?:this|my) (?:response|answer)"
-    r"|(?:dear|attention|note to(?: the)?|message (?:to|for) the|(?:as|to) the) (?:judge|grader|evaluator|rater)"
-    r"|(?:assistant|response|answer) [AB12] is |dieser Antwort die h|à cette réponse la|a esta respuesta la|给(?:这个|本|我的)(?:回答|答案)"
-)
-"""Stands in every text that speaks to a judge (RE2)."""
+"""What speaks to a judge; in a form that Python's and RE2's patterns share."""
+_INSTRUCTIONS = re.compile(SIGN)
+_JUDGING = (
+    "judge", "evaluat", "[[", "rating", "assistant a", "response a", "better response", "better answer", "is better", "rubric", "grading",
+    "injection", "jailbreak",
+)  # fmt: skip
+"""What a prompt says that is about judging."""
 
 
 def judge_hacking(text: str, prompt: str) -> list[Span]:
@@ -134,6 +148,6 @@ def instructions(text: str, prompt: str) -> list[Span]:
     if not found:
         return []
     asked = prompt.casefold()
-    if any_in(("judge", "evaluat", "[[", "rating", "assistant a", "response a", "better"), asked):
+    if any_in(_JUDGING, asked):
         return []
     return [span for span in outside_code(text, found) if text[span.start : span.end].casefold() not in asked]
