@@ -195,6 +195,10 @@ def _notes(source: SourceOptions, seen: Understanding) -> Iterator[str]:
         return
     guessed = _prompt_is_guessed(source, seen)
     yield from (complaint for complaint in never_there(seen) if not (guessed and complaint.startswith("prompt:")))
+    yield from (
+        f"annotator: {name!r} is the field of the label itself; if it is somebody's name, write `annotator: {{constant: {name}}}`"
+        for name in builder.named_by_labels()
+    )
     if seen.given and not builder.tells_kind():
         yield "nothing says what kind of annotator labelled (`kind`): the labels are taken as people's"
     if seen.used and guessed:
@@ -212,6 +216,7 @@ def render(report: CheckReport) -> str:
     blocks += ["\n".join(_benchmark_line(benchmark) for benchmark in report.benchmarks)]
     warnings = [_warning(agreement) for agreement in report.reversed]
     warnings += [_lost(source.seen) for source in report.sources if source.seen.used and source.seen.unreadable]
+    warnings += [_not_understood(source.seen) for source in report.sources if source.seen.silent["unparsed"]]
     read = "" if all(source.whole for source in report.sources) else " in the rows read"
     warnings += [f"WARNING: {nobody}{read}" for nobody in report.nobody]
     mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
@@ -311,6 +316,14 @@ def _lost(seen: Understanding) -> str:
     return (
         f"WARNING: source {seen.source!r}: {seen.unreadable:,} of {seen.rows:,} rows cannot be read (why stands above, at "
         "`unreadable`); a run goes on without them and puts them into quarantine"
+    )
+
+
+def _not_understood(seen: Understanding) -> str:
+    said = ", ".join(f"{shortened(value, 40)!r} ({count:,})" for value, count in seen.unparsed.most_common(SHOWN))
+    return (
+        f"WARNING: source {seen.source!r}: {seen.silent['unparsed']:,} labels could not be understood: {said}; say under `values` "
+        "what they mean (`skip` for no label)"
     )
 
 

@@ -5,20 +5,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 import yaml
 
 from prefcurate.pipelines.check import SourceReport, check_source, source_lines
 from prefcurate.schemas.errors import WrongSetting
+from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping import MappingReader
 from prefcurate.schemas.formats.mapping_pairs import PairBuilder
 from prefcurate.schemas.formats.mapping_paths import ABSENT
 from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.registry import READERS, is_benchmark, named_formats
 from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.tabular import TabularReader
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
 from prefcurate.transforms.ingest.suggest import suggest
+from prefcurate.transforms.ingest.suggest_layout import layout
 from prefcurate.transforms.ingest.understand import builder_of
 
 ROWS = 200
@@ -48,6 +52,8 @@ _NOT_FILES = ("mapping", "datasets", "label_studio")
 """Described by settings, no files, or our own queues."""
 
 
+_OWN = 2
+"""Settings of any source: its name and its path."""
 _PLAIN = 4
 """Fields of a guess that says no more than the format does by itself: prompt, chosen, rejected, kind."""
 
@@ -69,7 +75,7 @@ def propose(path: str) -> Proposal:
         WrongSetting: there is no such file, or nothing in it can be compared.
     """
     name = os.path.basename(path.rstrip("/")).split(".")[0] or "source"
-    own = {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name), "path": path}
+    own: dict[str, Any] = {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name), "path": path}
     rows = _rows(own)
     found = suggest(rows)
     fitting = sorted(_formats(own, rows, found.format), key=lambda fit: fit[0])
@@ -81,7 +87,7 @@ def propose(path: str) -> Proposal:
     if not found.found:
         told = f"; it has {', '.join(map(repr, found.unread[:12]))}" if found.unread else ""
         raise WrongSetting(
-            f"{path}: no two responses to one prompt were recognised in its first rows{told}; describe it by hand (format: mapping)"
+            f"{path}: no two responses to one prompt were recognised in its first rows{told}; describe it by hand (format: mapping; `join` brings in texts that stand in another file)"
         )
     described = {"fields": found.fields} if found.format == "mapping" else found.fields
     settings = {**own, "format": found.format, **described}
@@ -97,6 +103,8 @@ def _formats(
     described = {name for name, reader in READERS.items() if any(f.is_required() for f in reader.model_fields.values())}
     for name in sorted({*READERS, *named_formats()} - {*_NOT_FILES, *described}):
         settings = {**own, "format": name}
+        if len(own) > _OWN and not issubclass(READERS.get(name, MappingReader), TabularReader):
+            continue  # it knows no settings of tables
         source = SourceOptions.model_validate({**settings, "use": "data"})
         builder = builder_of(source.reader)
         # Asked first, since some read all of a file before they give its first row.
@@ -127,12 +135,31 @@ def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
     return sum(found.values()) / max(1, len(found))
 
 
-def _rows(own: dict[str, str]) -> list[object]:
-    # Any fields: only how a file is opened and parsed matters here.
-    reader = MappingReader(fields=Fields.model_validate({"response_a": "a", "response_b": "b"}))
+def _rows(own: dict[str, Any]) -> list[object]:
+    """The first rows of a file; how its table is written is added to its settings."""
+    kinds = _kinds(own["path"])
+    if kinds and kinds <= {"csv", "tsv", "xlsx"}:
+        own |= layout(kinds.pop(), lambda settings: _read(own | dict(settings)))
+    return [row.value for row in _read(own) if row.problem is None]
+
+
+def _kinds(path: str) -> set[str]:
+    reader = _any_mapping({})
+    return {
+        reader.type_of(intake.unit.file) for intake in plan_source(SourceOptions(name="x", path=path, reader=reader))
+    }
+
+
+def _read(own: Mapping[str, Any]) -> list[JsonRow]:
+    reader = _any_mapping({name: value for name, value in own.items() if name not in ("name", "path")})
     intakes = plan_source(SourceOptions(name="x", path=own["path"], reader=reader))
     rows = (row for intake in intakes[:FILES] for row in reader.rows(intake.unit.file, open_source_file))
-    return list(islice((row.value for row in rows if row.problem is None), ROWS))
+    return list(islice(rows, ROWS))
+
+
+def _any_mapping(settings: Mapping[str, Any]) -> MappingReader:
+    # Any fields: only how a file is opened and parsed matters here.
+    return MappingReader(fields=Fields.model_validate({"response_a": "a", "response_b": "b"}), **settings)
 
 
 def render(proposal: Proposal) -> str:

@@ -10,6 +10,7 @@ response_a: {path: text, after: "### Answer:\\n", before: "\\n###"}
 kind: {path: rater, values: {human: person, bot: llm_judge}}
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -24,6 +25,9 @@ from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, Scope, look_u
 from prefcurate.schemas.formats.mapping_template import Template, parse_template
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing
 from prefcurate.schemas.formats.rows import RowError, json_in
+
+_COMMA = re.compile(r"[+-]?\d+,\d{1,2}")
+"""A decimal number as half of the world writes it; with three digits behind the comma it may be thousands."""
 
 Settings = Lasting
 """The base of the settings of a reader."""
@@ -185,6 +189,8 @@ class Looker:
         value = self.value(spec, scope)
         if is_nothing(value) or (isinstance(value, str) and forms(value)[-1] == "null"):
             return None
+        if isinstance(value, str) and _COMMA.fullmatch(value.strip()):
+            value = value.replace(",", ".")
         try:
             number = float(value)
         except (TypeError, ValueError, OverflowError) as error:

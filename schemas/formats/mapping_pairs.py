@@ -78,6 +78,11 @@ class PairBuilder:
         """Whether every label says what kind of annotator gave it."""
         return all(entry.kind or self.fields.kind for entry in self._labels)
 
+    def named_by_labels(self) -> list[str]:
+        """The fields that tell both a label and who gave it, which is nearly always a name that was meant as one."""
+        told = ((entry.path, entry.annotator) for entry in self._labels)
+        return [who.path for path, who in told if path and who and who.path and who.path == path.path != "."]
+
     def pairs(self, row: Scope) -> tuple[GivenPair, ...]:
         """The pairs of a row.
 

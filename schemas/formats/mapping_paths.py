@@ -12,7 +12,7 @@ it stands before any dot in it is understood as a step.
 import difflib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -160,12 +160,12 @@ def missing_message(path: Path, scope: Scope, used: Iterable[str] = ()) -> str:
     for step in path.steps_at(scope):
         found = _walk(start, (step,))
         if found is ABSENT:
-            return _missing_step(path, step, start, where, used)
+            return _missing_step(path, step, start, where, used, scope.columns)
         start, where = found, f"{where}.{step}" if where else str(step)
     return f"field {path.text!r} is not in the row"
 
 
-def _missing_step(path: Path, step: str | int, value: Any, where: str, used: Iterable[str]) -> str:
+def _missing_step(path: Path, step: str | int, value: Any, where: str, used: Iterable[str], is_table: bool) -> str:
     message = f"field {path.text!r} is not in the row"
     if isinstance(value, Missing):
         return f"{message}: {value.why}"
@@ -173,12 +173,27 @@ def _missing_step(path: Path, step: str | int, value: Any, where: str, used: Ite
         message += f" ({where!r} is {_shape(value)})"
     if not isinstance(value, Mapping) or isinstance(step, int):
         return message
-    near = near_key(step, value, used)
+    names = [str(key) for key in value]
+    hint = otherwise_named(names) if is_table and not where else ""
+    near = None if len(names) == 1 and hint else near_key(step, value, used)
     if near is not None:
         return f"{message}; did you mean {near!r}?"
-    names = [str(key) for key in value]
     listed = ", ".join(repr(name) for name in names[:12]) + (", …" if len(names) > 12 else "")
-    return f"{message}; it has {listed}" if names else f"{message}; it is empty"
+    return f"{message}; it has {listed}{hint}" if names else f"{message}; it is empty"
+
+
+_SEPARATORS = ";\t|,"
+_LETTERS = re.compile(r"[A-Z]{1,2}")
+
+
+def otherwise_named(columns: Sequence[str]) -> str:
+    """What to do with a table whose names of columns look like none: cut by another character, or below a title; else empty."""
+    if len(columns) == 1 and (mark := next((mark for mark in _SEPARATORS if mark in columns[0]), None)) is not None:
+        return f"; are the cells separated by {mark!r}? Set `delimiter: {json.dumps(mark)}`"
+    unnamed = sum(_LETTERS.fullmatch(name) is not None for name in columns)
+    if len(columns) == 1 or unnamed > len(columns) / 2 > 1:
+        return "; do the names of the columns stand further down? Set `header:` to their line, such as `header: 3`"
+    return ""
 
 
 def near_key(name: str | int, value: Any, used: Iterable[str] = ()) -> str | None:

@@ -187,7 +187,11 @@ class Rule(About):
     def _known(self) -> str:
         if self.same_as is not None:
             others = " or ".join(repr(str(spec)) for spec in self.same_as.values())
-            return f"it should be the value of {others}" + (f" or one of {self.table.known()}" if self.values else "")
+            return f"it should be the value of {others}" + (
+                f" or one of {self.table.known()}"
+                if self.values
+                else "; say under `values` what others mean, such as tie"
+            )
         if self.values is None:
             return f"known values: {', '.join(WORDS)}; say under `values` what others mean"
         return f"known values: {self.table.known()}"

@@ -32,7 +32,7 @@ class Sheet:
     """How a sheet is read: by its name or its number from 1, the first visible one when None; and where names of columns come from."""
 
     which: str | int | None = None
-    header: bool = True
+    header: bool | int = True
     columns: tuple[str, ...] | None = None
 
 
@@ -207,12 +207,13 @@ class _Named:
     def __init__(self, sheet: Sheet) -> None:
         self._names = dict(enumerate(sheet.columns, start=1)) if sheet.columns is not None else None
         self._numbered = sheet.columns is None and not sheet.header
+        self._begin = 1 if isinstance(sheet.header, bool) or sheet.columns is not None else sheet.header
         self.is_hopeless = False
 
     def row(self, line: int, cells: dict[int, _Cell]) -> JsonRow | None:
         """A row under its names; None for an empty row, and for the names themselves."""
         full = {number: cell for number, cell in cells.items() if cell.problem or not _is_blank(cell.value)}
-        if not full:
+        if not full or line < self._begin:
             return None
         wrong = next(((number, cell.problem) for number, cell in full.items() if cell.problem), None)
         if wrong is not None:

@@ -28,7 +28,7 @@ from prefcurate.schemas.formats.cells import cell_records, is_broken
 from prefcurate.schemas.formats.documents import RowsPath, rows_inside
 from prefcurate.schemas.formats.file_names import FILE, NAME, NamePattern, groups_of
 from prefcurate.schemas.formats.lines import RAW_LIMIT, JsonRow, json_rows, parse_json
-from prefcurate.schemas.formats.mapping_paths import parse_path
+from prefcurate.schemas.formats.mapping_paths import otherwise_named, parse_path
 from prefcurate.schemas.formats.rows import file_name, raw_of
 from prefcurate.schemas.formats.spreadsheet import Sheet, needs_openpyxl, sheet_rows
 from prefcurate.schemas.records import Unreadable
@@ -69,8 +69,9 @@ class TabularReader(Reader):
     """CSV: what encloses cells; empty when quotation marks are ordinary text."""
     encoding: str = "utf-8"
     """CSV: how the text is encoded."""
-    header: bool = True
-    """CSV, XLSX: whether the first row names the columns; without names they are "0", "1", …"""
+    header: bool | int = True
+    """CSV, XLSX: whether the first row names the columns, or the line that does, where titles or remarks stand above it, which are
+    no rows; without names columns are "0", "1", …"""
     columns: tuple[str, ...] | None = None
     """CSV, XLSX: the names of the columns, for files without a header."""
     sheet: str | int | None = None
@@ -85,6 +86,13 @@ class TabularReader(Reader):
     def _one_character(cls, given: str | None, info: Any) -> str | None:
         if given is not None and len(given) != 1 and not (info.field_name == "quote" and given == ""):
             raise ValueError(f"{given!r} is not one character")
+        return given
+
+    @field_validator("header")
+    @classmethod
+    def _a_line(cls, given: bool | int) -> bool | int:
+        if not isinstance(given, bool) and given < 1:
+            raise ValueError(f"{given} is no line; the first line of a file is 1")
         return given
 
     @field_validator("encoding")
@@ -183,8 +191,11 @@ class TabularReader(Reader):
 
     def _csv_rows(self, stream: IO[bytes], delimiter: str) -> Iterator[JsonRow]:
         columns = self.columns
+        begin = 1 if isinstance(self.header, bool) else self.header
         for record in cell_records(stream, delimiter, self.quote, self.encoding):
             cells, problem = record.cells, record.problem
+            if record.line < begin and columns is None:
+                continue
             if columns is None and self.header:
                 problem = problem or _bad_header(cells, self.encoding)
                 if problem is not None:
@@ -198,7 +209,7 @@ class TabularReader(Reader):
 
 def _bad_header(cells: list[str], encoding: str) -> Unreadable | None:
     if any(is_broken(name) or "\0" in name for name in cells):
-        return Unreadable("bad encoding", f"the names of the columns are not {encoding}; set `encoding:`, e.g. utf-16")
+        return Unreadable("bad encoding", f"the names of the columns are not {encoding}; set `encoding:`, e.g. cp1252")
     twice = sorted({name for name in cells if name and cells.count(name) > 1})
     if twice:
         return Unreadable("bad header", f"the column {twice[0]!r} stands twice, so that no row can be read; rename one")
@@ -211,10 +222,12 @@ def _csv_row(
     if problem is not None and problem.reason == "bad CSV":
         problem = replace(problem, detail=f"{problem.detail}; if quotation marks are ordinary text, set quote: ''")
     if problem is None and len(cells) != len(columns):
-        problem = Unreadable("ragged row", f"{len(cells)} cells where the header has {len(columns)}")
+        problem = Unreadable(
+            "ragged row", f"{len(cells)} cells where the header has {len(columns)}{otherwise_named(columns)}"
+        )
     if problem is None and (broken := [name for name, cell in zip(columns, cells, strict=True) if is_broken(cell)]):
         problem = Unreadable(
-            "bad encoding", f"column {broken[0]!r} holds bytes that are not {encoding}; set `encoding:`"
+            "bad encoding", f"column {broken[0]!r} holds bytes that are not {encoding}; set `encoding:`, e.g. cp1252"
         )
     if problem is not None:
         return JsonRow(line, None, raw_of(cells), problem)

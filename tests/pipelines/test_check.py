@@ -242,3 +242,14 @@ def test_a_real_source_with_its_own_reader():
     text = render(report)
     assert "oasst (oasst)" in text
     assert report.sources[1].seen.used > 0
+
+
+def test_labels_that_are_not_understood_and_names_that_are_fields_are_told(tmp_path):
+    write(tmp_path / "x.jsonl", rows(3, Ann="1", Ben="tie"))
+    labels = [
+        {"path": who, "values": {1: "a"}, "annotator": told}
+        for who, told in (("Ann", {"constant": "Ann"}), ("Ben", "Ben"))
+    ]
+    told = render(run(tmp_path, source("x", label=labels, kind="person")))
+    assert "WARNING: source 'x': 3 labels could not be understood: 'tie' (3); say under `values`" in told
+    assert "write `annotator: {constant: Ben}`" in told and "{constant: Ann}" not in told

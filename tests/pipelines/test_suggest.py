@@ -331,6 +331,68 @@ def test_a_known_format_is_recognised(path, format_):
     assert propose(str(file)).settings["format"] == format_
 
 
+def written(path, rows, above=(), encoding="utf-8", **settings):
+    """A table of a spreadsheet program."""
+    with path.open("w", newline="", encoding=encoding) as stream:
+        csv.writer(stream, **settings).writerows([*above, list(rows[0]), *(row.values() for row in rows)])
+    return propose(str(path))
+
+
+def test_how_a_table_is_written_is_found_out(tmp_path):
+    rows = rows_of(
+        9,
+        Frage=lambda n: f"Wie läuft es, {n}?",
+        Antwort_of_A=text("ä"),
+        Antwort_of_B=text("b"),
+        Wahl=one_of("A", "B", "gleich"),
+    )
+    found = written(tmp_path / "x.csv", rows, encoding="cp1252", delimiter=";")
+    assert (found.settings["encoding"], found.settings["delimiter"]) == ("cp1252", ";")
+    assert (
+        found.settings["fields"]["label"]["values"] == {"A": "a", "B": "b", "gleich": "tie"}
+        and found.report.seen.used == 9
+    )
+    found = written(tmp_path / "y.tsv", rows, above=[["# of June"], []], delimiter="\t")
+    assert found.settings["header"] == 3 and found.report.seen.used == 9 and "delimiter" not in found.settings
+    found = written(tmp_path / "z.csv", rows)
+    assert not {"header", "encoding", "delimiter"} & set(found.settings) and found.report.seen.used == 9
+
+
+def test_people_as_columns_the_winners_text_and_a_slider(tmp_path):
+    rows = rows_of(
+        9,
+        prompt=ask,
+        baseline=text("a"),
+        candidate=text("b"),
+        Ann=one_of("baseline", "candidate", "tie"),
+        Ben=one_of("candidate", "", "tie"),
+    )
+    found = written(tmp_path / "people.csv", rows)
+    values = {"baseline": "a", "candidate": "b", "tie": "tie"}
+    assert found.settings["fields"]["label"] == [
+        {"path": who, "values": values, "annotator": {"constant": who}} for who in ("Ann", "Ben")
+    ]
+    assert found.report.seen.annotators == {("Ann", "person"): 9, ("Ben", "person"): 6}
+    rows = rows_of(
+        30,
+        prompt=ask,
+        answer_1=text("a"),
+        answer_2=text("b"),
+        preferred=lambda n: [f"{LONG}a{n}", f"{LONG}b{n}", "tie"][n % 3],
+        shown_first=one_of(1, 2),
+    )
+    found = written(tmp_path / "winner.csv", rows)
+    assert found.settings["fields"]["label"] == {
+        "path": "preferred",
+        "same_as": {"a": "answer_1", "b": "answer_2"},
+        "values": {"tie": "tie"},
+    }
+    assert found.settings["fields"]["order"] == {"path": "shown_first", "values": {"1": "ab", "2": "ba"}}
+    assert found.report.seen.given == {"first": 10, "second": 10, "tie": 10}
+    rows = rows_of(9, q=ask, out_left=text("a"), out_right=text("b"), slider=one_of(-3, 0, 2))
+    assert written(tmp_path / "slider.csv", rows).settings["fields"]["label"] == {"path": "slider", "positive": "a"}
+
+
 def test_what_cannot_be_compared_is_said_with_what_is_there(tmp_path):
     (tmp_path / "x.jsonl").write_text('{"city": "Rome", "inhabitants": 3}\n' * 3)
     with pytest.raises(WrongSetting, match="no two responses to one prompt .* it has 'city', 'inhabitants'"):

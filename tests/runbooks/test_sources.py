@@ -11,6 +11,7 @@ from prefcurate.transforms.ingest.options import SourceOptions
 
 PAGE = (Path(__file__).parents[2] / "runbooks" / "sources.md").read_text(encoding="utf-8")
 _WAYS = re.findall(r"^\| ([^|]+) \| (`[^|]+) \|$", PAGE.split("| what you have |")[1].split("\n\n")[0], re.M)
+_BESIDE = ("file_name", "join", "rows", "header", "delimiter", "encoding")
 TWO = {"response_a": "a", "response_b": "b"}
 
 
@@ -18,7 +19,7 @@ TWO = {"response_a": "a", "response_b": "b"}
 def test_what_is_taught_is_understood(case, cell):
     pieces = [piece for piece in re.findall(r"`([^`]+)`", cell) if ": " in piece]
     told = {key: value for piece in pieces for key, value in yaml.safe_load(piece).items()}
-    beside = {key: told.pop(key) for key in ("file_name", "join", "rows") if key in told}
+    beside = {key: told.pop(key) for key in _BESIDE if key in told}
     if not pieces:
         assert "rubric" in cell
         return

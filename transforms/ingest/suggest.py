@@ -29,10 +29,11 @@ from prefcurate.transforms.ingest.suggest_labels import (
     about,
     is_named,
     label,
+    named_in,
+    order,
     take,
 )
 from prefcurate.transforms.ingest.suggest_tools import tool_export
-from prefcurate.transforms.ingest.suggest_words import word_of
 
 PROMPTS = (
     "prompt",
@@ -97,13 +98,15 @@ def _responses(made: Suggestion, left: list[Column]) -> None:
         _set_of_columns(made, left, many[0])
     elif pair := _named(side_pairs(content, SIDES)):
         _two(made, left, pair)
+        order(made, left)
         label(made, left, pair)
     elif several:
         _set_of_lists(made, left, several[0])
     elif voted := _named_by_votes(content, left):
-        (vote, one, other), values = voted
+        one, other = voted
         _two(made, left, (one, other))
-        made.fields["label"] = {"path": take(left, vote), "values": values}
+        order(made, left)
+        label(made, left, (one, other))
     else:
         _one_a_row(made, left, content)
 
@@ -135,24 +138,14 @@ def _two(
         made.guesses.append(f"{made.fields['turns']!r} says how many turns of the conversations were judged")
 
 
-def _named_by_votes(
-    content: Sequence[Column], left: Sequence[Column]
-) -> tuple[tuple[Column, Column, Column], dict[str, str]] | None:
-    """A vote whose values name two of the texts: `winner` is "GPT-4", and there is a column `GPT-4 answer`."""
-    for vote in (column for column in left if is_named(column, LABELS) and len(column.distinct) <= FEW):
-        of_value = {
-            value: [c for c in content if c is not vote and _plain(value) in _plain(c.path)] for value in vote.distinct
-        }
-        sure = {value: found[0] for value, found in of_value.items() if len(found) == 1 and len(_plain(value)) > 1}
-        if len(sure) == len({column.path for column in sure.values()}) == 2:
-            one, other = sorted(sure, key=lambda value: [c.path for c in content].index(sure[value].path))
-            rest = {value: word_of(value) or "skip" for value in vote.distinct if value not in sure}
-            return (vote, sure[one], sure[other]), {one: "a", other: "b"} | rest
+def _named_by_votes(content: Sequence[Column], left: Sequence[Column]) -> tuple[Column, Column] | None:
+    """The two texts whose names are the values of a vote: `winner` is "GPT-4", and there is a column `GPT-4 answer`."""
+    for vote in (column for column in left if column not in content and 1 < len(column.distinct) <= FEW):
+        named = {value: named_in(value, [c for c in content if c is not vote]) for value in vote.distinct}
+        sure = [column for column in content if column in named.values()]
+        if len(sure) == 2:
+            return sure[0], sure[1]
     return None
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def _sizes(column: Column) -> list[int]:

@@ -91,16 +91,46 @@ def label(made: Suggestion, left: list[Column], pair: tuple[Column, Column]) -> 
     flags = _flags(left)
     scores = [p for p in side_pairs([c for c in left if c.is_number], SIDES) if is_named(p[0], SCORES)]
     sided = [column for p in scores for column in p]
-    votes = [column for column in left if is_vote(column) and column not in sided]
+    told = [column for column in left if is_vote(column) or _is_about(column, pair)]
+    votes = [column for column in told if column not in sided and not _tells_order(column)]
+    people = [column for column in votes if not is_named(column, LABELS)]
     if flags and not any(_says_sides(vote) for vote in votes):
         made.fields["label"] = {"columns": {word: take(left, column) for word, column in flags.items()}}
+    elif len(people) == len(votes) > 1:
+        rules = [_meaning(made, column, pair) for column in people]
+        said = {value: word for rule in rules for value, word in rule.get("values", {}).items()}
+        made.fields["label"] = [
+            {
+                **rule,
+                **({"values": dict(said)} if "values" in rule else {}),
+                "annotator": {"constant": take(left, column)},
+            }
+            for rule, column in zip(rules, people, strict=True)
+        ]
+        made.guesses.append(
+            f"{', '.join(repr(c.path) for c in people)} are taken for people, each with a column of votes"
+        )
     elif votes:
         vote = best_vote(votes)
         take(left, vote)
         made.fields["label"] = _meaning(made, vote, pair)
+    elif winner := _winners_text(left, pair):
+        made.fields["label"] = _by_text(made, winner, pair)
+        take(left, winner)
     elif scores:
         made.fields["label"] = {"path_a": take(left, scores[0][0]), "path_b": take(left, scores[0][1])}
         made.guesses.append("the higher of the two ratings is the better one (`higher_is_better: false` turns it)")
+    elif signed := [column for column in left if _is_signed(column)]:
+        made.fields["label"] = _meaning(made, signed[0], pair)
+        take(left, signed[0])
+
+
+def _is_signed(column: Column) -> bool:
+    """Whether it holds a few numbers on both sides of zero, as a slider between two responses gives them."""
+    if not 1 < len(column.distinct) <= FEW or not all(map(is_number, column.distinct)):
+        return False
+    numbers = sorted(map(float, column.distinct))
+    return numbers[0] < 0 < numbers[-1]
 
 
 def _of_list(made: Suggestion, left: list[Column], column: Column, pair: tuple[Column, Column]) -> dict[str, Any]:
@@ -111,7 +141,46 @@ def _of_list(made: Suggestion, left: list[Column], column: Column, pair: tuple[C
 
 def best_vote(votes: Sequence[Column]) -> Column:
     """The vote that most likely decides: one that names sides, and is about the whole."""
-    return max(votes, key=lambda vote: (_says_sides(vote), "overall" in vote.words, is_named(vote, _BEST)))
+    return max(
+        votes,
+        key=lambda vote: (_says_sides(vote), is_named(vote, LABELS), "overall" in vote.words, is_named(vote, _BEST)),
+    )
+
+
+def order(made: Suggestion, left: list[Column]) -> None:
+    """Adds which response was shown first, where a column says it."""
+    for column in filter(_tells_order, left):
+        words = {value: word_of(value) for value in column.distinct}
+        if {"swapped", "flipped", "reversed"} & set(column.words) and column.is_flag:
+            words = {value: "b" if value.lower() in ("1", "1.0", "true") else "a" for value in words}
+        if set(words.values()) <= {"a", "b"}:
+            values = {value: "ab" if word == "a" else "ba" for value, word in words.items()}
+            made.fields["order"] = {"path": take(left, column), "values": values}
+            made.guesses.append(
+                f"{column.path!r} tells which response was shown first; the label is about the columns (else `of: shown`)"
+            )
+            return
+
+
+def _tells_order(column: Column) -> bool:
+    words = set(column.words)
+    told = {"shown", "order", "swapped", "flipped", "reversed", "presented"} & words
+    return bool(told) and 0 < len(column.distinct) <= 2
+
+
+def _winners_text(left: Sequence[Column], pair: tuple[Column, Column]) -> Column | None:
+    """A column that holds the better response itself."""
+    texts = {value for column in pair for value in column.distinct}
+    told = (c for c in left if c.is_text and not is_named(c, WHY))
+    return next((c for c in told if 2 * sum(value.strip() in texts for value in c.values) > len(c.values)), None)
+
+
+def _by_text(made: Suggestion, winner: Column, pair: tuple[Column, Column]) -> dict[str, Any]:
+    texts = {value for column in pair for value in column.distinct}
+    said = {value: word_of(value) or "skip" for value in winner.distinct if value not in texts}
+    told: dict[str, Any] = {"path": winner.path, "same_as": {"a": pair[0].path, "b": pair[1].path}}
+    made.guesses.append(f"{winner.path!r} holds the text of the better response")
+    return told | ({"values": said} if 0 < len(said) <= FEW else {})
 
 
 def _flags(left: list[Column]) -> dict[str, Column]:
@@ -133,6 +202,30 @@ def is_vote(column: Column) -> bool:
     if is_named(column, LABELS) and not _COUNTS & set(column.words):
         return len(column.distinct) > 1 or any(map(word_of, column.distinct))
     return _says_sides(column) and not column.is_number
+
+
+def _is_about(column: Column, pair: tuple[Column, Column]) -> bool:
+    """Whether each value is the name of one of two texts or a vote's word, and some are such names."""
+    if not 0 < len(column.distinct) <= FEW or is_named(column, (*WHY, *MODELS)) or column.is_number:
+        return False
+    known = all(_word_about(value, pair) for value in column.distinct)
+    return known and any(named_in(value, pair) for value in column.distinct)
+
+
+def _word_about(value: str, pair: tuple[Column, Column]) -> str | None:
+    named = named_in(value, pair)
+    return word_of(value) if named is None else "a" if named is pair[0] else "b"
+
+
+def named_in(value: str, columns: Sequence[Column]) -> Column | None:
+    """The one column whose name has a value in it, letters and digits alone counted."""
+    said = _plain(value)
+    found = [column for column in columns if len(said) > 1 and said in _plain(column.path)]
+    return found[0] if len(found) == 1 else None
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
 
 
 def _says_sides(column: Column) -> bool:
@@ -157,7 +250,7 @@ def _meaning(made: Suggestion, vote: Column, pair: tuple[Column, Column]) -> dic
         return {"path": vote.path, "values": {value: "a" if float(value) == 0 else "b" for value in vote.distinct}}
     if numbers and numbers[0] >= 1 and numbers[-1] >= 5 and all(number == int(number) for number in numbers):
         return _scale(made, vote, 1, int(numbers[-1]))
-    said = {value: word for value in vote.distinct if (word := word_of(value)) is not None}
+    said = {value: word for value in vote.distinct if (word := _word_about(value, pair)) is not None}
     others = [value for value in vote.distinct if value not in said]
     for one_, other in (pair, made.models) if made.models else (pair,):
         if not {"a", "b"} & set(said.values()) and others and set(others) <= {*one_.distinct, *other.distinct}:

@@ -2,7 +2,27 @@
 
 import re
 
-_TIES = frozenset({"tie", "tied", "ties", "equal", "equally", "equals", "same", "draw", "neither", "similar", "both"})
+_TIES = frozenset(
+    {
+        "gleich",
+        "unentschieden",
+        "empate",
+        "igual",
+        "égal",
+        "égalité",
+        "tie",
+        "tied",
+        "ties",
+        "equal",
+        "equally",
+        "equals",
+        "same",
+        "draw",
+        "neither",
+        "similar",
+        "both",
+    }
+)
 _FIRST = frozenset({"a", "1", "first", "left", "one", "x"})
 _SECOND = frozenset({"b", "2", "second", "right", "two", "y"})
 _NOUNS = frozenset(
@@ -34,7 +54,7 @@ _NOUNS = frozenset(
 _LESS = frozenset({"bit", "little", "lot", "few", "tie", "draw"})
 _WORSE = frozenset({"worse", "worst", "loses", "lost"})
 _BETTER = frozenset({"better", "over", "beats", "wins", "stronger", "best", "than"})
-_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|>+|<+|=+")
+_PIECE = re.compile(r"[^\W\d_A-Z]+|[A-Z][^\W\d_A-Z]+|[A-Z]+(?![a-z])|\d+|>+|<+|=+")
 
 
 def word_of(value: str) -> str | None:

@@ -96,6 +96,8 @@ class Understanding:
     unlabelled: int = 0
     silent: Counter[str] = field(default_factory=Counter)
     """Labels without a verdict, by why: unparsed, refused, empty."""
+    unparsed: Counter[str] = field(default_factory=Counter)
+    """What was said in labels that could not be understood."""
     ratings: int = 0
     spans: int = 0
     given: Counter[str] = field(default_factory=Counter)
@@ -191,6 +193,8 @@ class Understanding:
         self.annotators[label.annotator, label.kind] += 1
         if label.verdict is None:
             self.silent[label.parse_status] += 1
+            if label.parse_status == "unparsed":
+                self.unparsed[label.raw_output or ""] += 1
             return
         self.given[str(label.verdict)] += 1
         self.stored[annotation["label"]] += 1

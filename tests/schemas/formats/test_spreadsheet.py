@@ -88,6 +88,11 @@ def test_empty_rows_are_no_rows_and_lines_are_the_sheets_own():
     assert values(saved(made)) == [(4, {"q": "a", "one": "b"}), (6, {"q": None, "one": "c"})]
 
 
+def test_names_of_columns_below_a_title():
+    data = saved(book(["Round 3"], [], ["q", "one"], ["a", 1]))
+    assert values(data, header=3) == [(4, {"q": "a", "one": 1})]
+
+
 def test_what_stands_beside_the_table_is_called_by_its_column():
     assert values(saved(book(["q", None, "one"], ["a", "note", "b", None, "far"]))) == [
         (2, {"q": "a", "B": "note", "one": "b", "E": "far"})

@@ -19,7 +19,7 @@ from prefcurate.schemas.formats.mapping_row import Fields
 from prefcurate.schemas.formats.tabular import plain
 from prefcurate.schemas.records import Pairs, Unreadable, Verdict, render
 from prefcurate.transforms.ingest.sources import open_source_file
-from tests.schemas.formats.mapping_helper import read_source, write
+from tests.schemas.formats.mapping_helper import mapping, read_source, write
 
 FIELDS = Fields.model_validate({"prompt": "q", "response_a": "one", "response_b": "two"})
 
@@ -83,11 +83,33 @@ def test_delimiter_encoding_and_header(tmp_path):
     latin = write(tmp_path / "y.csv", "q,one\ncafé,1\nx,2\n".encode("latin-1"))
     assert values(latin, encoding="latin-1") == [{"q": "café", "one": "1"}, {"q": "x", "one": "2"}]
     found = rows_of(latin)
-    assert found[0].problem == Unreadable("bad encoding", "column 'q' holds bytes that are not utf-8; set `encoding:`")
+    assert found[0].problem == Unreadable(
+        "bad encoding", "column 'q' holds bytes that are not utf-8; set `encoding:`, e.g. cp1252"
+    )
     assert found[1].value == {"q": "x", "one": "2"}
     bare = write(tmp_path / "z.csv", "a,1\n")
     assert values(bare, header=False) == [{"0": "a", "1": "1"}]
     assert values(bare, columns=["q", "one"]) == [{"q": "a", "one": "1"}]
+
+
+def test_names_of_columns_below_titles(tmp_path):
+    titled = write(tmp_path / "x.csv", "# exported in June,\n\nq,one\na,1\n")
+    assert values(titled, header=3) == [{"q": "a", "one": "1"}] and rows_of(titled, header=3)[0].line == 4
+    with pytest.raises(ValidationError, match="0 is no line"):
+        values(titled, header=0)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("q;one\na;b\n", 'Set `delimiter: ";"`'),
+        ("q\tone\na\tb\n", 'Set `delimiter: "\\t"`'),
+        ("a remark\nq,one\na,1\n", "Set `header:`"),
+    ],
+)
+def test_a_table_that_is_cut_otherwise_is_told_how(text, advice, tmp_path):
+    problem = mapping().input_row(rows_of(write(tmp_path / "x.csv", text))[0], columns=True).outcome
+    assert advice in problem.detail
 
 
 def test_a_column_that_stands_twice(tmp_path):
@@ -241,7 +263,7 @@ def test_a_header_in_another_encoding_is_named_once(tmp_path):
     path.write_bytes("q,a\n1,2\n".encode("utf-16"))
     (row,) = rows_of(path)
     assert row.problem is not None and row.problem.reason == "bad encoding"
-    assert row.problem.detail == "the names of the columns are not utf-8; set `encoding:`, e.g. utf-16"
+    assert row.problem.detail == "the names of the columns are not utf-8; set `encoding:`, e.g. cp1252"
 
 
 DOCUMENT = {"meta": {"n": 2}, "data": {"items": [{"q": "a"}, {"q": "b"}, 3], "other": []}}
