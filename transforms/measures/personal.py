@@ -4,8 +4,7 @@ What is public is left out: addresses of example domains, toll-free numbers, num
 pass Luhn's check and IBANs theirs, so a number by chance is rarely taken for one. IP addresses, names and postal addresses are not
 looked for.
 
-In 16,346 responses of the development data 16 were found (11 with e-mail addresses, 5 with phone numbers), and 12 prompts. Read by hand all are what
-they are taken for; five are made up or public (the White House's). Of IBANs, cards and keys there was none, rightly or falsely.
+Of 56 texts with some that were read 52 hold what has the form and is no sample (`runbooks/flags.md`); most of it is made up or public.
 """
 
 import re

@@ -1,9 +1,7 @@
 """Responses that break off: in an open code block, list item or bracket, behind a comma, or at a word that something must follow.
 
 A missing full stop says nothing: people and poems leave it out. So most responses that are cut between other words are missed.
-In 16,346 responses of the development data 105 were found and read by hand: 100 break off, 5 do not (a code block whose beginning
-was left out, twice; a headline, an argument and a row of commas that end in one). In-sample: one word was taken from the list for
-5 false hits ("ein", with which German sentences end).
+Of 60 real hits that were read 58 break off; `runbooks/flags.md` says where the texts came from.
 """
 
 import re

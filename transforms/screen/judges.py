@@ -3,8 +3,7 @@
 "Master keys" (Zhao et al. 2025, "One Token to Fool LLM-as-a-Judge", arXiv:2507.08794) are responses with nothing in them that
 judges reward all the same: punctuation alone, or the opening of an answer that never comes. Others tell the judge what to say.
 
-In 16,346 responses of the development data 6 were found and read by hand: five of nothing but marks (one a smiley) and "Sure! Here you go."
-with nothing behind. No instruction to a judge was found, and none falsely; judges' own outputs, which are no responses, hold thousands.
+Of 60 real hits that were read 58 are such responses, and 45 of 60 published attacks are found (`runbooks/flags.md`).
 """
 
 import re

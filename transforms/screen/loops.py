@@ -5,10 +5,9 @@ characters stand in 10-grams of words that come twice or more (and by growing sh
 paragraphs). We differ, since a response is not a page: a repetition counts from the third time on (an answer may quote its
 question, and sum up what it said), and half of the characters must stand in it: recipes, contracts, lesson plans and choruses
 repeat a fifth of themselves rightly; code and what the prompt asks to be
-repeated (or a song) do not count. In 16,346 responses of the
-development data 35 were found and read by hand: 33 go round, 2 repeat themselves with a reason (a proof, a case by case answer). In-sample:
-at a fifth there were 76, of which about 45 were right. Shorter n-grams, lines and paragraphs need no rule of their own: what loops holds equal
-10-grams too, also over the ends of sentences.
+repeated (or a song) do not count. What is repeated must follow upon itself, or be the same lines: lists whose items begin
+alike, and products with long names, were most of what was wrong before. Of 52 real hits that were read 47 go round (`runbooks/flags.md`). Shorter
+n-grams, lines and paragraphs need no rule of their own: what loops holds equal 10-grams too, also over the ends of sentences.
 """
 
 import re

@@ -1,7 +1,6 @@
 """What a chat's template, a system prompt or a web page left in a response.
 
-In 16,346 responses of the development data 118 were found: 20 with tokens of a chat's template, 20 with names of roles, 78 with HTML. 70
-were read by hand: 69 hold such remains, one is a table in HTML that may have been wanted.
+All of 60 real hits that were read hold such remains (`runbooks/flags.md`).
 """
 
 import re

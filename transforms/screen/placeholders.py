@@ -1,7 +1,6 @@
 """Responses that nobody wrote: "Hello World!", "N/A", "TODO", and marks of a template that were never filled in.
 
-In 16,346 responses of the development data one text was found, 763 times: "Hello World!", which biggen-rubrics has for every
-response. No template was found and none falsely, so precision is known for nothing else than made examples.
+Of 75 real hits that were read 71 are placeholders (`runbooks/flags.md`).
 """
 
 import re

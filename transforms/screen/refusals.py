@@ -1,15 +1,12 @@
 """Responses that decline to answer, and prompts that give no reason to.
 
 Refusals are found by how they begin, in five languages; an answer that declines and then helps after all counts too.
-In the 96,000 texts of the development data the patterns found 111, whose beginnings were read one by one: about 106 decline (some
-two dozen of them then help), 5 do not ("there are some things I cannot help you with, including …"). That is in-sample: the patterns
-were tuned on the same hits, so on other texts expect less than 106 of 111. Those that decline further down or in other words
-("I won't give advice") are missed; how many is not known.
+Of 55 real hits that were read 51 decline. Answers that hedge ("I cannot predict the future. However, …") do not count. Those that decline further down, or
+moralise without declining, are missed: people found 70 refusals among 105 answers, 49 of which are found (`runbooks/flags.md`).
 
 A prompt shows no sign of harm when none of a long list of words stands in it: any of them may be a reason to decline, and most often
-is none, so many refusals of harmless prompts are missed ("how do I kill a process"). In 16,346 responses of the development data with
-their prompts 32 declined a prompt without a sign; read by hand, 25 were right, 5 prompts were harmful in words that the list has
-not (also in what they hint at), 2 did not decline. In-sample: words were added after a first reading of 54 hits, 22 of them wrong.
+is none, so many refusals of harmless prompts are missed ("how do I kill a process"). Of 55 real hits on
+ordinary prompts 53 are right; of 22 on prompts of red teams, which hint at harm in other words, 5.
 """
 
 import re

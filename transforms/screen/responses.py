@@ -1,7 +1,7 @@
 """What is wrong with a response by its own text, as flags of the comparison: the plain functions stand in a file each.
 
 All but an empty and an identical response only inform: what becomes of a pair is not decided here. How right each kind was where
-its hits were read by hand stands in the file of the kind.
+its hits were read by hand stands in `runbooks/flags.md`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Responses that speak of themselves as a language model.
 
-In 16,346 responses of the development data 86 were found, all of them English. Of 50 read by hand 49 do; one speaks of another model.
+All of 56 real hits that were read speak of themselves (`runbooks/flags.md`).
 """
 
 import re
