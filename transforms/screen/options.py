@@ -37,5 +37,5 @@ class ScreenOptions(Options):
     truncated_at: int = Field(default=2048, ge=1)
     """Two responses that differ only behind so many characters are flagged. 2,048 are about 512 tokens of English: what trainers
     that cut at 1,024 tokens (TRL's default) leave a response beside a prompt of 512, and what older ones cut at."""
-    off: tuple[ResponseFlag, ...] = ()
+    without: tuple[ResponseFlag, ...] = ()
     """Flags of responses that are not raised. What is published does not depend on them."""

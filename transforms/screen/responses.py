@@ -100,7 +100,7 @@ def flags_of_texts(comparisons: Sequence[Texts], options: ScreenOptions) -> Iter
         return
     look = _Look(comparisons)
     for row, texts in enumerate(comparisons):
-        yield [flag for flag in _flags(row, texts, look, options) if flag.flag not in options.off]
+        yield [flag for flag in _flags(row, texts, look, options) if flag.flag not in options.without]
 
 
 class _Look:

@@ -63,9 +63,9 @@ def test_flags_that_are_not_wanted_are_not_raised():
     text = "As an AI language model, I cannot help with that."
     names = [flag.flag for flag in response_flags(ASK, ASK, text, LONG * 9, ScreenOptions())]
     assert names == ["refusal", "harmless_refused", "length_ratio", "repetition", "as_a_model"]
-    options = ScreenOptions(off=("refusal", "length_ratio", "repetition"))
+    options = ScreenOptions(without=("refusal", "length_ratio", "repetition"))
     assert [flag.flag for flag in response_flags(ASK, ASK, text, LONG * 9, options)] == [
         "harmless_refused",
         "as_a_model",
     ]
-    assert json.loads(options.model_dump_json())["off"] == ["refusal", "length_ratio", "repetition"]
+    assert json.loads(options.model_dump_json())["without"] == ["refusal", "length_ratio", "repetition"]
