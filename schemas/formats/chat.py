@@ -52,12 +52,14 @@ def is_told(value: Any) -> bool:
     """Whether a value is a list of messages beyond doubt: each says something, in a role that conversations have."""
     known = {"user", "assistant", "system", "tool"}
     return is_conversation(value) and all(
-        ROLES.get(role := _role(item), role) in known and any(key in item for key in _TEXT_KEYS) for item in value
+        role_of(item) in known and any(key in item for key in _TEXT_KEYS) for item in value
     )
 
 
-def _role(item: Mapping[str, Any]) -> str:
-    return next(str(item[key]) for key in _ROLE_KEYS if isinstance(item.get(key), str)).strip().lower()
+def role_of(item: Mapping[str, Any]) -> str:
+    """The role of a message, by the name that we use."""
+    role = next(str(item[key]) for key in _ROLE_KEYS if isinstance(item.get(key), str)).strip().lower()
+    return ROLES.get(role, role)
 
 
 def messages_of(value: Sequence[Any], what: str) -> Messages:
@@ -70,7 +72,7 @@ def messages_of(value: Sequence[Any], what: str) -> Messages:
 
 
 def _message(item: Mapping[str, Any], where: str) -> Message:
-    role = ROLES.get(role := _role(item), role)
+    role = role_of(item)
     content = next((item[key] for key in _TEXT_KEYS if item.get(key) is not None), "")
     parts = tuple(_part(part, where) for part in content) if _is_list(content) else (_part(content, where),)
     if role == "tool":
@@ -102,12 +104,29 @@ def _part(part: Any, where: str) -> Part:
 
 
 def _address(part: Mapping[str, Any], kind: str, where: str) -> str:
-    value = next((part[key] for key in (kind, "url", "uri", "path", _MEDIA[kind]) if part.get(key) is not None), None)
-    if isinstance(value, Mapping):
-        value = next((value[key] for key in ("url", "uri", "path") if value.get(key) is not None), None)
+    value = _given_address(part, kind)
     if not isinstance(value, str):
-        raise RowError("wrong type", f"a part of type {kind!r} in {where} has no address")
+        hint = "; if the row has its images beside the messages, name them: `images: …`" if value is None else ""
+        raise RowError("wrong type", f"a part of type {kind!r} in {where} has no address{hint}")
     return value
+
+
+def _given_address(part: Mapping[str, Any], kind: str) -> Any:
+    """The address of a medium: its own, or one level below; of what is given in base64, a `data:` address. None where there is none."""
+    keys: tuple[str, ...] = (kind, "url", "uri", "path", _MEDIA[kind], "source")
+    keys += tuple(key for key, medium in _MEDIA.items() if medium == _MEDIA[kind])
+    value = next((part[key] for key in keys if part.get(key) is not None), None)
+    if isinstance(value, Mapping) and isinstance(value.get("data"), str):
+        return f"data:{value.get('media_type') or value.get('format') or _MEDIA[kind]};base64,{value['data']}"
+    if isinstance(value, Mapping):
+        return next((value[key] for key in ("url", "uri", "path") if value.get(key) is not None), value)
+    return value
+
+
+def is_place(part: Any) -> bool:
+    """Whether a part of a message is the place of an image that stands elsewhere."""
+    kind = part.get("type") if isinstance(part, Mapping) else None
+    return kind in _MEDIA and _MEDIA[kind] == "image" and _given_address(part, kind) is None
 
 
 def _json(value: Any, where: str) -> str:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Literal
 from prefcurate.schemas.formats import chat
 from prefcurate.schemas.formats.base import Opener, ReadUnit
 from prefcurate.schemas.formats.conversations import conversations, unpacked, with_context
+from prefcurate.schemas.formats.images import has_places, images_of, with_images
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec
 from prefcurate.schemas.formats.mapping_labels import LabelSpec, RatingSpec
@@ -47,6 +48,10 @@ class PreferenceFields(About):
     p_chosen: FieldSpec | None = None
     reference: FieldSpec | None = None
     checks: FieldSpec | None = None
+    images: FieldSpec | None = None
+    """Images beside the messages; by default those in `images` or `image` for which the messages have places."""
+
+    added: ClassVar[frozenset[str]] = frozenset({"images"})
 
 
 class HfPreferenceReader(TabularReader, PreferenceFields):
@@ -85,8 +90,18 @@ class PreferenceBuilder(PairBuilder):
     def _conversations(self, row: Scope) -> tuple[chat.Messages, chat.Messages, chat.Messages]:
         chosen = self._look.required(self._settings.chosen, row, "chosen")
         rejected = self._look.required(self._settings.rejected, row, "rejected")
-        prompt, first, second = preference(self._asked(row), chosen, rejected)
+        asked = self._pictured(row, self._asked(row), True)
+        chosen, rejected = self._pictured(row, chosen, False), self._pictured(row, rejected, False)
+        prompt, first, second = preference(asked, chosen, rejected)
         return with_context(prompt, self._look.text(self._settings.system, row), [], None), first, second
+
+    def _pictured(self, row: Scope, content: Any, is_prompt: bool) -> Any:
+        if self.fields.images is not None:
+            return content if content is ABSENT else super()._pictured(row, content, is_prompt)
+        if not has_places(content):
+            return content
+        images = images_of(self._look.value(_IMAGES, row), str(_IMAGES))
+        return with_images(content, images, is_prompt=is_prompt, places_only=True)
 
     def _asked(self, row: Scope) -> Any:
         if self._settings.prompt is not None:
@@ -102,6 +117,7 @@ class PreferenceBuilder(PairBuilder):
         return str(spec.path) != _DEFAULT[spec.of] or _has(row, spec)
 
 
+_IMAGES = FieldSpec(first=("images", "image"))
 _DEFAULT = {"a": "score_chosen", "b": "score_rejected"}
 
 
@@ -128,6 +144,7 @@ def _as_mapping(settings: PreferenceFields) -> Fields:
         model_b=settings.model_rejected,
         reference=settings.reference,
         checks=settings.checks,
+        images=settings.images,
     )
 
 

@@ -7,7 +7,15 @@ from typing import Any
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats import chat
-from prefcurate.schemas.formats.conversations import conversations, first_turns, prompt_of, text_of, with_context
+from prefcurate.schemas.formats.conversations import (
+    conversations,
+    first_turns,
+    prompt_of,
+    text_of,
+    unpacked,
+    with_context,
+)
+from prefcurate.schemas.formats.images import images_of, with_images
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker
 from prefcurate.schemas.formats.mapping_labels import Asker, RatingSpec, scopes_of
@@ -102,7 +110,7 @@ class PairBuilder:
 
     def _about_prompt(self, row: Scope) -> Auxiliary:
         assert self.fields.prompt is not None
-        prompt = prompt_of(self._look.required(self.fields.prompt, row, "prompt"))
+        prompt = prompt_of(self._pictured(row, self._look.required(self.fields.prompt, row, "prompt"), True))
         materials = tuple(self._materials(row))
         if not materials:
             raise RowError("empty field", "the row has neither reference, checks nor rubric, and no response either")
@@ -142,6 +150,7 @@ class PairBuilder:
         """
         fields, look = self.fields, self._look
         asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        asked = self._pictured(row, asked, True)
         return RowSet(
             asked=asked,
             context=partial(self._in_context, row),
@@ -181,10 +190,19 @@ class PairBuilder:
         a = look.required(fields.response_a, row, "response_a")
         b = look.required(fields.response_b, row, "response_b")
         asked = None if fields.prompt is None else look.required(fields.prompt, row, "prompt")
+        if fields.images is not None:
+            asked, a, b = self._pictured(row, asked, True), self._pictured(row, a, False), self._pictured(row, b, False)
         if fields.turns is not None:
             asked, a, b = self._cut(row, asked, a, b)
         prompt, first, second = conversations(asked, a, b)
         return self._in_context(row, prompt), first, second
+
+    def _pictured(self, row: Scope, content: Any, is_prompt: bool) -> Any:
+        """Text or messages with the images that the row has beside them."""
+        if self.fields.images is None or content is None:
+            return content
+        images = images_of(self._look.value(self.fields.images, row), str(self.fields.images))
+        return with_images(unpacked(content), images, is_prompt=is_prompt)
 
     def _cut(self, row: Scope, *contents: Any) -> Iterator[Any]:
         turns = self._look.number(self.fields.turns, row)

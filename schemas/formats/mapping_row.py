@@ -12,14 +12,18 @@ from prefcurate.schemas.formats.mapping_sets import ResponseSpec
 from prefcurate.schemas.formats.mapping_spans import SpanSpec
 from prefcurate.schemas.formats.sets import WhichPairs
 
-_OF_A_PROMPT = frozenset({"prompt", "system", "documents", "tools", "reference", "checks", "rubric", "row_id"})
+_OF_A_PROMPT = frozenset(
+    {"prompt", "system", "documents", "images", "tools", "reference", "checks", "rubric", "row_id"}
+)
 """The fields that say something without a response."""
 
 
 class Fields(About):
     """What the fields of a row are called. Those of `About` hold for every label that does not name its own."""
 
-    added: ClassVar[frozenset[str]] = frozenset({"responses", "pairs", "min_gap", "group_by", "turns", "spans"})
+    added: ClassVar[frozenset[str]] = frozenset(
+        {"responses", "pairs", "min_gap", "group_by", "turns", "spans", "images"}
+    )
 
     prompt: FieldSpec | None = None
     """Text or a list of messages. Left out when both responses are whole conversations that begin alike."""
@@ -48,6 +52,8 @@ class Fields(About):
     system: FieldSpec | None = None
     documents: FieldSpec | None = None
     """Text, or a list of texts, that the answer should rest on."""
+    images: FieldSpec | None = None
+    """Images that the messages only have places for, or that stand before the prompt (see `images.py`)."""
     tools: FieldSpec | None = None
     """JSON: the tools that the model could call."""
     reference: FieldSpec | None = None
