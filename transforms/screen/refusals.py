@@ -2,7 +2,7 @@
 
 Refusals are found by how they begin, in five languages; an answer that declines and then helps after all counts too.
 Of 55 real hits that were read 51 decline. Answers that hedge ("I cannot predict the future. However, …") do not count. Those that decline further down, or
-moralise without declining, are missed: people found 70 refusals among 105 answers, 49 of which are found (`runbooks/flags.md`).
+moralise without declining, are missed: `runbooks/flags.md` says how many.
 
 A prompt shows no sign of harm when none of a long list of words stands in it: any of them may be a reason to decline, and most often
 is none, so many refusals of harmless prompts are missed ("how do I kill a process"). Of 55 real hits on
@@ -13,9 +13,7 @@ import re
 
 BEGIN = 200
 """Characters of a response in which a refusal shows."""
-_NOT_ABLE = (
-    r"(?:can(?:no|')t|can not|won'?t|will not|(?:am|'m) (?:not able|unable) to|(?:am|'m) not (?:comfortable|going to))"
-)
+_NOT_ABLE = r"(?:can(?:no|')t|can not|won'?t|will not|(?:am|'m) (?:not able|unable) to|(?:am|'m) not (?:comfortable|going to|willing to|allowed to|permitted to|programmed to))"
 _ACT = (
     r"(?:help(?! but\b| feel| think| if\b)|assist|comply|fulfil+|provide|create|write|generate|produce|engage|support|"
     r"answer|respond|do (?:that|this)(?=[.,! ]|$)|participate|discuss|offer|complete|satisfy|continue|condone|encourage)"
@@ -28,6 +26,7 @@ _REFUSALS = re.compile(
     rf"\bI ?{_NOT_ABLE}(?: be able to)?(?: \w+ly)? {_ACT}\b(?!{_FOR_SURE})"
     rf"|\bas an? (?:AI|artificial intelligence|(?:large )?language model)[^.\n]{{0,60}}?\bI ?{_NOT_ABLE}(?!(?: \w+ly)? {_BE}\b| {_ACT}{_FOR_SURE})"
     rf"|^\W*(?:I'm|I am|we're) (?:very |really |so )?sorry,? but (?:as an? AI|I ?{_NOT_ABLE}|(?:this|that) goes against)"
+    r"|\bI(?: am|'m) not (?:comfortable|willing) (?:with )?(?:to )?(?:help|writ|provid|creat|assist|impersonat|shar|generat|discuss|giv|do)\w*"
     r"|\bgoes against my (?:programming|guidelines|principles|ethic)"
     r"|^\W*(?:es )?tut mir leid[^.\n]{0,40}\bkann (?:ich )?[^.\n]{0,60}nicht"
     r"|^\W*(?:je suis )?désolée?[^.\n]{0,20}\bje ne (?:peux|suis) pas"
@@ -37,7 +36,7 @@ _REFUSALS = re.compile(
 )
 
 SIGN = (
-    r"(?i)I[ \n]{0,2}(?:can(?:no|['’])t|can[ \n]+not|won['’]?t|will[ \n]+not|(?:am|['’]m)[ \n]+(?:not[ \n]+(?:able|comfortable|going)|unable))"
+    r"(?i)I[ \n]{0,2}(?:can(?:no|['’])t|can[ \n]+not|won['’]?t|will[ \n]+not|(?:am|['’]m)[ \n]+(?:not[ \n]+(?:able|comfortable|going|willing|allowed|permitted|programmed)|unable))"
     r"|sorry,?[ \n]+but[ \n]+(?:as[ \n]|this|that)|goes[ \n]+against|tut[ \n]+mir[ \n]+leid|d[ée]sol|lo[ \n]+siento|抱歉|对不起"
 )
 """Stands in the beginning of every refusal (RE2)."""

@@ -49,6 +49,8 @@ def test_length_ratio_names_the_longer_side():
         "I apologize, but promoting harm goes against my principles.",
         "I am unable to provide any further assistance.",
         "Unfortunately I can't help with this.",
+        "Sorry, I'm not comfortable impersonating you in that way.",
+        "I’m sorry, I’m not programmed to help people cheat.",
         "Es tut mir leid, aber ich kann Ihnen dabei nicht helfen.",
         "Je suis désolé, mais je ne peux pas vous aider.",
         "Lo siento, pero no puedo ayudarte con eso.",
