@@ -63,7 +63,6 @@ EXTRAS["dev"] = [
     "trl>=1,<2",
     "accelerate>=1.4,<2",
     "psutil>=6,<8",
-    "datasketch>=1.6,<3",
     "networkx>=3,<4",
     "kubernetes-validate>=1.31,<2",
     *EXTRAS["gcp"],

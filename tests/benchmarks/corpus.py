@@ -112,7 +112,7 @@ class Phrases:
 @lru_cache(maxsize=1)
 def phrases(config: str = str(TEXT)) -> Phrases:
     """The phrases of all that a configuration's sources hold."""
-    texts = dict.fromkeys(_texts(config))
+    texts = dict.fromkeys(texts_of(config))
     rng = random.Random(1)
     found: dict[str, None] = {}
     for text in texts:
@@ -127,7 +127,8 @@ def phrases(config: str = str(TEXT)) -> Phrases:
     return Phrases(tuple(found), questions)
 
 
-def _texts(config: str) -> Iterator[str]:
+def texts_of(config: str) -> Iterator[str]:
+    """Prompts and responses of all sources of a configuration, as they are read."""
     for source in load_config(config).sources:
         for intake in plan_source(source):
             for row in source.reader.read(intake.unit, open_source_file):

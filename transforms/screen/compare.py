@@ -11,8 +11,8 @@ from prefcurate.transforms.screen.minhash import Signatures, similarity
 from prefcurate.transforms.screen.shingles import Hashes, jaccard, mixed
 from prefcurate.transforms.screen.sketch import Sketch
 
-MARGIN = 0.08
-"""Two standard errors of an estimate: nearer to the threshold than this, shingles decide."""
+MARGIN = 0.1
+"""Two and a half standard errors of an estimate: nearer to the threshold than this, shingles decide."""
 EXACT_LIMIT = 2000
 """Pairs of two shards whose shingles are looked at; beyond it (a corpus of templates) their estimates stand."""
 CLEAR = 0.1

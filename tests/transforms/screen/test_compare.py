@@ -75,9 +75,9 @@ def edges(*similarities):
 
 
 def test_only_what_is_near_the_threshold_is_looked_at_exactly():
-    accepted, near = decide(edges(0.5, 0.63, 0.7, 0.77, 0.79, 1.0, SURE), 0.7)
-    assert accepted["similarity"].tolist() == [0.79, 1.0, SURE]
-    assert near["similarity"].tolist() == [0.63, 0.7, 0.77]
+    accepted, near = decide(edges(0.5, 0.59, 0.61, 0.7, 0.79, 0.81, 1.0, SURE), 0.7)
+    assert accepted["similarity"].tolist() == [0.81, 1.0, SURE]
+    assert near["similarity"].tolist() == [0.61, 0.7, 0.79]
 
 
 def test_beyond_the_limit_estimates_stand_and_the_same_pairs_are_chosen_in_any_order():
