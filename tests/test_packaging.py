@@ -55,6 +55,10 @@ def declared() -> dict[str, list[str]]:
     return {"core": given["install_requires"], **given["extras_require"]}
 
 
+APART = {"datatrove"}
+"""What a benchmark compares with, in an interpreter of its own."""
+
+
 def names(requirements: list[str]) -> set[str]:
     return {Requirement(requirement).name for requirement in requirements}
 
@@ -86,7 +90,7 @@ def test_every_import_of_the_rooms_is_declared_and_nothing_else_is(declared):
 
 
 def test_every_import_of_the_tests_is_declared(declared):
-    known = names(declared["core"] + declared["all"] + declared["dev"])
+    known = names(declared["core"] + declared["all"] + declared["dev"]) | APART
     assert {name: path for name, path in imported("tests").items() if name not in known} == {}
 
 
