@@ -77,10 +77,18 @@ def _message(item: Mapping[str, Any], where: str) -> Message:
     parts = tuple(_part(part, where) for part in content) if _is_list(content) else (_part(content, where),)
     if role == "tool":
         parts = tuple(Part("tool_result", p.text) if p.type == "text" else p for p in parts)
+    return Message(role, parts + tuple(Part("tool_call", json=_json(call, where)) for call in _calls(item, where)))
+
+
+def _calls(item: Mapping[str, Any], where: str) -> Sequence[Any]:
     calls = item.get("tool_calls")
-    if calls is None and item.get("function_call") is not None:
-        calls = [item["function_call"]]
-    return Message(role, parts + tuple(Part("tool_call", json=_json(call, where)) for call in calls or ()))
+    if calls is None:
+        calls = [item["function_call"]] if item.get("function_call") is not None else []
+    if isinstance(calls, Mapping):
+        return [calls]
+    if not _is_list(calls):
+        raise RowError("wrong type", f"the tool calls of {where} should be a list and are {str(calls)[:80]!r}")
+    return calls  # type: ignore[no-any-return]
 
 
 def _is_list(value: Any) -> bool:
@@ -126,7 +134,7 @@ def _given_address(part: Mapping[str, Any], kind: str) -> Any:
 def is_place(part: Any) -> bool:
     """Whether a part of a message is the place of an image that stands elsewhere."""
     kind = part.get("type") if isinstance(part, Mapping) else None
-    return kind in _MEDIA and _MEDIA[kind] == "image" and _given_address(part, kind) is None
+    return isinstance(kind, str) and kind in _MEDIA and _MEDIA[kind] == "image" and _given_address(part, kind) is None
 
 
 def _json(value: Any, where: str) -> str:

@@ -536,3 +536,22 @@ def test_layouts_are_recognised_in_spite_of_a_broken_row(row, settings, tmp_path
 )
 def test_words_of_a_vote(said, word):
     assert word_of(said) == word
+
+
+def test_odd_values_stop_no_proposal(tmp_path):
+    rows = [
+        {
+            "prompt": ask(n),
+            "answer_a": LONG + "a",
+            "answer_b": LONG + "b",
+            "system": 1.5 if n == 4 else f"You are {n}",
+            "rating": 10.0 ** (300 if n == 3 else n),
+        }
+        for n in range(9)
+    ]
+    path = tmp_path / "x.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert propose(str(path)).settings["fields"]["response_a"] == "answer_a"
+    path.write_text("\n".join(json.dumps({"completion": f"{LONG}{n}", "label": bool(n % 2)}) for n in range(9)))
+    with pytest.raises(WrongSetting, match="no two responses to one prompt"):
+        propose(str(path))

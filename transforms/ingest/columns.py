@@ -1,5 +1,6 @@
 """What stands in the rows of a file that nobody has described: its columns, what is in them, and which belong together by name."""
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -104,10 +105,9 @@ def is_number(value: Any) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return False
     try:
-        float(value)
-    except ValueError:
+        return math.isfinite(float(value))
+    except (ValueError, OverflowError):
         return False
-    return True
 
 
 def columns(rows: Sequence[Any]) -> list[Column]:

@@ -77,6 +77,12 @@ def suggest(rows: Sequence[Any]) -> Suggestion:
     made = Suggestion()
     for step in (_responses, _prompt, _who_and_what):
         step(made, left)
+    if (
+        "prompt" not in made.fields
+        and isinstance(made.fields.get("responses"), dict)
+        and "each" not in made.fields["responses"]
+    ):
+        del made.fields["responses"]  # rows of one response each: nothing says which belong together
     made.unread = sorted(column.path for column in left if "." not in column.path and "[" not in column.path)
     return made
 
@@ -262,7 +268,7 @@ def _as_prompt(made: Suggestion, column: Column) -> tuple[bool, bool, int]:
 
 def _who_and_what(made: Suggestion, left: list[Column]) -> None:
     system = [
-        c for c in left if "system" in c.words and c.is_text and c.length > 12 and any(" " in v for v in c.values)
+        c for c in left if "system" in c.words and c.is_text and c.length > 12 and any(" " in str(v) for v in c.values)
     ]
     if system:
         made.fields["system"] = take(left, system[0])

@@ -49,6 +49,8 @@ IDS = ("id", "uuid", "key")
 MODELS = ("model", "system", "policy", "generator", "engine")
 WHY = ("rationale", "reason", "explanation", "comment", "justification", "why", "feedback", "critique", "notes")
 _COUNTS = frozenset({"total", "num", "count", "number", "cancelled", "n", "time"})
+LONGEST = 20
+"""Points of a scale from one response to the other, at most."""
 _MACHINES = ("gpt", "claude", "gemini", "llama", "mistral", "llm", "qwen", "judge", "model")
 
 
@@ -172,7 +174,7 @@ def _winners_text(left: Sequence[Column], pair: tuple[Column, Column]) -> Column
     """A column that holds the better response itself."""
     texts = {value for column in pair for value in column.distinct}
     told = (c for c in left if c.is_text and not is_named(c, WHY))
-    return next((c for c in told if 2 * sum(value.strip() in texts for value in c.values) > len(c.values)), None)
+    return next((c for c in told if 2 * sum(str(value).strip() in texts for value in c.values) > len(c.values)), None)
 
 
 def _by_text(made: Suggestion, winner: Column, pair: tuple[Column, Column]) -> dict[str, Any]:
@@ -248,7 +250,7 @@ def _meaning(made: Suggestion, vote: Column, pair: tuple[Column, Column]) -> dic
             f"{vote.path!r}: 0 is the first response, 1 the second; the other way round where it says whether a is better"
         )
         return {"path": vote.path, "values": {value: "a" if float(value) == 0 else "b" for value in vote.distinct}}
-    if numbers and numbers[0] >= 1 and numbers[-1] >= 5 and all(number == int(number) for number in numbers):
+    if numbers and numbers[0] >= 1 and 5 <= numbers[-1] <= LONGEST and all(number == int(number) for number in numbers):
         return _scale(made, vote, 1, int(numbers[-1]))
     said = {value: word for value in vote.distinct if (word := _word_about(value, pair)) is not None}
     others = [value for value in vote.distinct if value not in said]

@@ -152,3 +152,20 @@ def test_label_studio_in_a_csv():
         question="better",
     )
     assert said(rows) == [("Q", "A", "B", "second")] and verdicts(labels_of(rows)) == {"second": 1}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"role": "user", "content": "Q", "tool_calls": True},
+        {"role": "user", "content": "Q", "tool_calls": 5},
+        {"role": "user", "content": [{"type": {"image": 1}}]},
+        {"role": "user", "content": [{"type": ["image"]}]},
+    ],
+)
+def test_odd_pieces_of_a_message_cost_its_row_alone(message):
+    row = {"prompt": [message], "chosen": "A", "rejected": "B"}
+    assert outcomes(read("x.jsonl", jsonl(row, row | {"prompt": "Q"}), "hf_preference")) == {
+        "wrong type": 1,
+        "Pairs": 1,
+    }
