@@ -542,8 +542,8 @@ def test_odd_values_stop_no_proposal(tmp_path):
     rows = [
         {
             "prompt": ask(n),
-            "answer_a": LONG + "a",
-            "answer_b": LONG + "b",
+            "answer_a": f"{LONG}a{n}",
+            "answer_b": f"{LONG}b{n}",
             "system": 1.5 if n == 4 else f"You are {n}",
             "rating": 10.0 ** (300 if n == 3 else n),
         }
