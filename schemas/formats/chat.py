@@ -88,7 +88,7 @@ def _calls(item: Mapping[str, Any], where: str) -> Sequence[Any]:
         return [calls]
     if not _is_list(calls):
         raise RowError("wrong type", f"the tool calls of {where} should be a list and are {str(calls)[:80]!r}")
-    return calls  # type: ignore[no-any-return]
+    return calls
 
 
 def _is_list(value: Any) -> bool:
