@@ -12,7 +12,7 @@ from prefcurate.schemas.formats.mapping_paths import Path, Scope
 from prefcurate.schemas.formats.mapping_rules import About, Rule, Ruled, kind_of, order_of
 from prefcurate.schemas.formats.mapping_template import Template
 from prefcurate.schemas.formats.mapping_values import is_nothing
-from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.rows import RowError, held
 from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenRating, Order, Verdict
 
 ANONYMOUS = "anonymous"
@@ -268,6 +268,7 @@ def scopes_of(look: Looker, each: FieldSpec | None, scope: Scope) -> Iterator[Sc
     value = look.value(each, scope)
     if is_nothing(value):
         return
+    value = held(value)
     if isinstance(value, Mapping):
         elements: list[tuple[str | int, Any]] = list(value.items())
     elif isinstance(value, list | tuple):

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.rows import RowError, held
 
 
 class _Here(Enum):
@@ -143,6 +143,8 @@ def _step(index: str | None, here: str | None, quoted: str | None, single: str |
 
 def _walk(value: Any, steps: tuple[str | int, ...]) -> Any:
     for step in steps:
+        if type(value) is str:
+            value = held(value)
         if isinstance(step, int):
             if not isinstance(value, list | tuple) or not -len(value) <= step < len(value):
                 return ABSENT

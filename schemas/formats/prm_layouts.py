@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefcurate.schemas.canonical import canonical_text, stable_hash
+from prefcurate.schemas.formats.mapping_values import is_nothing, truth
 from prefcurate.schemas.formats.rows import RowError, list_in, object_of, optional_list, text_in, value_in
 from prefcurate.schemas.records import AnnotatorKind
 
@@ -155,11 +156,14 @@ def _process_bench(row: Mapping[str, Any]) -> Solution:
     texts, first_wrong = list_in(row, "steps"), value_in(row, "label")
     if not all(isinstance(text, str) for text in texts) or not texts:
         raise RowError("wrong type", "'steps' should be texts")
+    if isinstance(first_wrong, str) and first_wrong.lstrip("-").isdecimal():
+        first_wrong = int(first_wrong)  # a CSV has no numbers
     if isinstance(first_wrong, bool) or not isinstance(first_wrong, int) or not -1 <= first_wrong < len(texts):
         raise RowError("unknown label", f"'label' is {first_wrong!r}; it should be the number of a step, or -1")
     known = len(texts) if first_wrong < 0 else first_wrong + 1
     ratings = [(-1 if number == first_wrong else 1) if number < known else None for number in range(len(texts))]
     given = row.get("final_answer_correct")
-    right = given if isinstance(given, bool) else first_wrong < 0
+    told = None if is_nothing(given) else truth(given)
+    right = first_wrong < 0 if told is None else told
     steps = tuple(Step(text, rating) for text, rating in zip(texts, ratings, strict=True))
     return Solution(text_in(row, "problem", empty=False), steps, right, "expert", "person")

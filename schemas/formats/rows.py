@@ -6,6 +6,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import IO, Any
 
 import pyarrow as pa
@@ -90,7 +91,7 @@ def list_in(row: Mapping[str, Any], key: str) -> list[Any]:
     Raises:
         RowError: it is missing or is no list.
     """
-    value = value_in(row, key)
+    value = held(value_in(row, key))
     if not isinstance(value, list):
         raise RowError("wrong type", f"{key!r} should be a list and is {_kind(value)}")
     return value
@@ -122,6 +123,7 @@ def object_of(value: Any, what: str) -> Mapping[str, Any]:
     Raises:
         RowError: it is not.
     """
+    value = held(value)
     if not isinstance(value, dict):
         raise RowError("wrong type", f"{what} should be an object and is {_kind(value)}")
     return value
@@ -159,6 +161,20 @@ def _printed(text: str) -> Any:
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
     return row.value if row.problem is None else None
+
+
+def held(text: Any) -> Any:
+    """The list or the object that a cell holds as text, in JSON or as Python prints it; anything else as it is."""
+    return _held(text) if isinstance(text, str) and text.startswith(("[", "{")) else text
+
+
+# Each path into a cell asks again.
+@lru_cache(maxsize=16)
+def _held(text: str) -> Any:
+    try:
+        return json_in(text, "")
+    except RowError:
+        return text
 
 
 def joined_rows(files: tuple[SourceFile, ...], open_file: Opener) -> Iterator[Mapping[str, Any]]:

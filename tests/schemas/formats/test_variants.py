@@ -169,3 +169,28 @@ def test_odd_pieces_of_a_message_cost_its_row_alone(message):
         "wrong type": 1,
         "Pairs": 1,
     }
+
+
+@pytest.mark.parametrize("cell", [json.dumps, str])
+def test_lists_and_objects_in_cells_are_what_they_say(cell):
+    answers = [
+        {"response": text, "overall_score": score, "annotations": {"honesty": {"Rating": "N/A"}}}
+        for text, score in (("A", 3), ("B", 4.5))
+    ]
+    row = {"instruction": "Q", "completions": cell(answers)}
+    assert said(read("x.csv", cells(row), "ultrafeedback")) == [("Q", "A", "B", "second")]
+    row = {
+        "info": cell({"title": "T", "post": "P"}),
+        "summaries": cell([{"text": "A"}, {"text": "B"}]),
+        "choice": 1,
+        "worker": "w",
+    }
+    assert said(read("x.csv", cells(row), "summarize_from_feedback")) == [("T\n\nP", "A", "B", "second")]
+    row = {"prompt": "Q", "chosen": cell(["A"]), "rejected": cell(["B", "C"]), "id": 1}
+    assert said(read("x.csv", cells(row), "rewardbench2")) == [("Q", "A", "B", "first"), ("Q", "A", "C", "first")]
+    rows = [
+        {"problem": "Q", "steps": cell(["x", text]), "final_answer_correct": cell(text == "A"), "label": label}
+        for text, label in (("A", -1), ("B", 0))
+    ]
+    assert said(read("x.csv", cells(*rows), "prm")) == [("Q", "x\nA", "x\nB", "first")]
+    assert outcomes(read("x.csv", cells(row | {"chosen": "[1"}), "rewardbench2")) == {"wrong type": 1}
