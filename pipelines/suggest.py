@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,7 @@ from prefcurate.schemas.formats.tabular import TabularReader
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
 from prefcurate.transforms.ingest.suggest import suggest
+from prefcurate.transforms.ingest.suggest_labels import Suggestion
 from prefcurate.transforms.ingest.suggest_layout import layout
 from prefcurate.transforms.ingest.understand import builder_of
 
@@ -52,6 +54,8 @@ _NOT_FILES = ("mapping", "datasets", "label_studio")
 """Described by settings, no files, or our own queues."""
 
 
+SHEETS = 5
+"""Sheets of a workbook that are looked into."""
 _OWN = 2
 """Settings of any source: its name and its path."""
 _PLAIN = 4
@@ -76,8 +80,7 @@ def propose(path: str) -> Proposal:
     """
     name = os.path.basename(path.rstrip("/")).split(".")[0] or "source"
     own: dict[str, Any] = {"name": "".join(c if c.isalnum() or c in "_-" else "_" for c in name), "path": path}
-    rows = _rows(own)
-    found = suggest(rows)
+    rows, found = _first_that_compares(own)
     fitting = sorted(_formats(own, rows, found.format), key=lambda fit: fit[0])
     if fitting and not (fitting[-1][1].report.format == found.format and len(found.fields) > _PLAIN):
         best, proposal = fitting[-1]
@@ -135,12 +138,37 @@ def _found(builder: PairBuilder, rows: Sequence[object]) -> float:
     return sum(found.values()) / max(1, len(found))
 
 
-def _rows(own: dict[str, Any]) -> list[object]:
-    """The first rows of a file; how its table is written is added to its settings."""
+def _first_that_compares(own: dict[str, Any]) -> tuple[list[object], Suggestion]:
+    """The first rows of a file with what was recognised in them; how they are written, and where, is added to its settings.
+
+    Raises:
+        WrongSetting: none of its first rows can be read.
+    """
     kinds = _kinds(own["path"])
-    if kinds and kinds <= {"csv", "tsv", "xlsx"}:
-        own |= layout(kinds.pop(), lambda settings: _read(own | dict(settings)))
-    return [row.value for row in _read(own) if row.problem is None]
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    tried: list[dict[str, Any]] = [{}]
+    tried += [{"sheet": number} for number in range(2, SHEETS + 1)] if kind == "xlsx" else []
+    tried += [{"rows": "."}] if kind == "json" else []
+    first: tuple[list[object], Suggestion] | None = None
+    for where in tried:
+        told = where | (layout(kind, partial(_read_with, own | where)) if kind in ("csv", "tsv", "xlsx") else {})
+        read = _read(own | told)
+        rows = [row.value for row in read if row.problem is None]
+        if first is None and read and not rows:
+            problem = read[0].problem
+            assert problem is not None
+            raise WrongSetting(f"{own['path']}: no row could be read: {problem.reason}: {problem.detail}")
+        found = suggest(rows)
+        first = first or (rows, found)
+        if found.found:
+            own |= told
+            return rows, found
+    assert first is not None
+    return first
+
+
+def _read_with(own: Mapping[str, Any], settings: Mapping[str, Any]) -> list[JsonRow]:
+    return _read({**own, **settings})
 
 
 def _kinds(path: str) -> set[str]:

@@ -10,7 +10,7 @@ from itertools import islice
 from typing import IO, Literal
 
 from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, RAW_LIMIT, Guarded
-from prefcurate.schemas.formats.looks import wrong_format
+from prefcurate.schemas.formats.looks import in_utf8, wrong_format
 from prefcurate.schemas.records import Unreadable
 
 _TRIED = 64
@@ -37,7 +37,7 @@ def cell_records(stream: IO[bytes], delimiter: str, quote: str = '"', encoding: 
         stream: the file, decompressed.
         delimiter: what separates cells.
         quote: what encloses cells; empty when quotation marks are ordinary text.
-        encoding: how the text is encoded; a byte order mark of UTF-8 is left out.
+        encoding: how the text is encoded; a byte order mark says it as well, and is left out.
     """
     guard = Guarded(stream)
     codec = "utf-8-sig" if encoding == "utf-8" else encoding
@@ -46,6 +46,8 @@ def cell_records(stream: IO[bytes], delimiter: str, quote: str = '"', encoding: 
     if problem is not None:
         yield Cells(1, [], problem)
         return
+    if encoding == "utf-8":
+        given = in_utf8(given)  # spreadsheet programs write "Unicode text" in UTF-16, with a mark that says so
     text = io.TextIOWrapper(given, codec, "surrogateescape", newline="")
     last: Cells | None = None
     for record in _parsed(text, delimiter, quote):

@@ -1,4 +1,4 @@
-"""Rows that lie at a path inside of one JSON document: `rows: data.items`."""
+"""Rows that lie at a path inside of one JSON document: `rows: data.items`, or `rows: .` where the document is an object of rows by their ids."""
 
 import io
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import IO, Annotated, Any
 
 from pydantic import AfterValidator
 
-from prefcurate.schemas.formats.json_values import as_it_stands, rows_of
+from prefcurate.schemas.formats.json_values import Twice, as_it_stands, rows_of
 from prefcurate.schemas.formats.lines import MAX_DOCUMENT_BYTES, RAW_LIMIT, Guarded, JsonRow, parse_json
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Path, missing_message, parse_path, row_scope
 from prefcurate.schemas.records import Unreadable
@@ -49,11 +49,23 @@ def rows_inside(stream: IO[bytes], path: Path, max_document: int = MAX_DOCUMENT_
         yield whole
         return
     scope = row_scope(value)
-    found = path.find(scope)
+    found = _by_key(path.find(scope))
     if not isinstance(found, list):
         yield JsonRow(1, None, whole.raw, _no_list(path, found, scope))
         return
     yield from rows_of(found)
+
+
+KEY = "_key"
+"""Where a row of an object of rows has its own key."""
+
+
+def _by_key(found: Any) -> Any:
+    """Of an object that holds nothing but objects, these as rows with their keys; anything else as it is."""
+    if not isinstance(found, dict) or isinstance(found, Twice) or not found:
+        return found
+    are_rows = all(isinstance(row, dict) for row in found.values())
+    return [type(row)({KEY: key, **row}) for key, row in found.items()] if are_rows else found
 
 
 def _no_list(path: Path, found: Any, scope: Any) -> Unreadable:

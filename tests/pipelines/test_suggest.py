@@ -555,3 +555,61 @@ def test_odd_values_stop_no_proposal(tmp_path):
     path.write_text("\n".join(json.dumps({"completion": f"{LONG}{n}", "label": bool(n % 2)}) for n in range(9)))
     with pytest.raises(WrongSetting, match="no two responses to one prompt"):
         propose(str(path))
+
+
+def test_rows_by_their_keys_two_in_a_list_and_sides_inside(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text(
+        json.dumps(
+            {
+                f"no {n}": {"q": ask(n), "one": f"{LONG}a{n}", "two": f"{LONG}b{n}", "best": one_of("one", "two")(n)}
+                for n in range(6)
+            }
+        )
+    )
+    found = propose(str(path))
+    assert found.settings["rows"] == "." and found.settings["fields"]["row_id"] == "_key"
+    assert found.report.seen.given == {"first": 3, "second": 3}
+    rows = rows_of(6, prompt=ask, candidates=lambda n: [f"{LONG}a{n}", f"{LONG}b{n}"], preferred_index=one_of(0, 1))
+    path.write_text(json.dumps(rows))
+    fields = propose(str(path)).settings["fields"]
+    assert (fields["response_a"], fields["response_b"]) == ("candidates[0]", "candidates[1]")
+    assert fields["label"] == {"path": "preferred_index", "values": {"0": "a", "1": "b"}}
+    rows = rows_of(
+        6,
+        input=ask,
+        outputs=lambda n: {side: {"text": f"{LONG}{side}{n}"} for side in "ab"},
+        by=lambda n: {"worker": {"id": "w"}, "choice": "ab"[n % 2]},
+    )
+    path.write_text(json.dumps(rows))
+    fields = propose(str(path)).settings["fields"]
+    assert (fields["response_a"], fields["response_b"], fields["annotator"]) == (
+        "outputs.a.text",
+        "outputs.b.text",
+        "by.worker.id",
+    )
+
+
+def test_scores_by_model_and_what_is_no_vote(tmp_path):
+    rows = rows_of(6, question=ask, claude=text("a"), gpt=text("b"), score_claude=one_of(1, 2), score_gpt=one_of(2, 1))
+    found = written(tmp_path / "x.csv", rows)
+    told = [{"text": name, "model": {"constant": name}, "ratings": f"score_{name}"} for name in ("claude", "gpt")]
+    assert found.settings["fields"]["responses"] == told and found.report.seen.given == {"first": 3, "second": 3}
+    rows = rows_of(6, prompt=ask, A=text("a"), B=text("b"), C=text("c"), ranking=one_of("A>B>C", "C>A=B"))
+    assert "label" not in written(tmp_path / "y.csv", rows).settings["fields"]
+    with pytest.raises(WrongSetting, match="bad header: the column 'Score' stands twice"):
+        (tmp_path / "z.csv").write_text("Prompt,Score,Score\na,1,2\n")
+        propose(str(tmp_path / "z.csv"))
+
+
+def test_the_sheet_that_compares_is_found(tmp_path):
+    openpyxl = pytest.importorskip("openpyxl")
+    book = openpyxl.Workbook()
+    book.active.append(["Please rate carefully."])
+    sheet = book.create_sheet("Data")
+    rows = rows_of(6, Prompt=ask, Output_of_A=text("a"), Output_of_B=text("b"), Winner=one_of("A", "B"))
+    for row in [list(rows[0]), *(list(row.values()) for row in rows)]:
+        sheet.append(row)
+    book.save(tmp_path / "x.xlsx")
+    found = propose(str(tmp_path / "x.xlsx"))
+    assert found.settings["sheet"] == 2 and found.report.seen.given == {"first": 3, "second": 3}

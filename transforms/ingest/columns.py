@@ -169,6 +169,22 @@ def side_pairs(among: Sequence[Column], sides: Sequence[tuple[str, str]]) -> lis
                 twin = by_words.get((*column.words[:place], other, *column.words[place + 1 :]))
                 if word == one and twin is not None and twin is not column and (column, twin) not in found:
                     found.append((column, twin))
+    return found or _nested_pairs(among, sides)
+
+
+def _nested_pairs(among: Sequence[Column], sides: Sequence[tuple[str, str]]) -> list[tuple[Column, Column]]:
+    """The same of a step in the middle of a path: `outputs.a.text` and `outputs.b.text`."""
+    by_path = {column.path.lower(): column for column in among}
+    found = []
+    for column in among:
+        steps = column.path.lower().split(".")
+        for place, step in enumerate(steps[:-1]):
+            twins = (
+                by_path.get(".".join((*steps[:place], other, *steps[place + 1 :])))
+                for one, other in sides
+                if one == step
+            )
+            found += [(column, twin) for twin in twins if twin is not None]
     return found
 
 

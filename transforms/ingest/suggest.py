@@ -28,6 +28,7 @@ from prefcurate.transforms.ingest.suggest_labels import (
     Suggestion,
     about,
     is_named,
+    is_vote,
     label,
     named_in,
     order,
@@ -98,7 +99,13 @@ def _responses(made: Suggestion, left: list[Column]) -> None:
     lists = [column for column in left if column.objects and _response_inside(column)]
     many = [group for group in numbered(content) if is_named(group[0], RESPONSES)]
     several = [column for column in left if column.texts and is_named(column, RESPONSES) and _sizes(column)[-1] > 1]
-    if lists:
+    two = _two_in_a_list(left, lists, several)
+    if two:
+        column, elements = two
+        take(left, column)
+        made.fields |= {"response_a": elements[0].path, "response_b": elements[1].path}
+        label(made, left, elements)
+    elif lists:
         _set_of_objects(made, left, lists[0])
     elif many:
         _set_of_columns(made, left, many[0])
@@ -108,6 +115,12 @@ def _responses(made: Suggestion, left: list[Column]) -> None:
         label(made, left, pair)
     elif several:
         _set_of_lists(made, left, several[0])
+    elif scored := _named_by_scores(content, left):
+        made.fields["responses"] = [
+            {"text": take(left, text), "model": {"constant": text.path}, "ratings": take(left, score)}
+            for text, score in scored
+        ]
+        made.guesses.append(f"{scored[0][1].path!r} and the others: the higher, the better")
     elif voted := _named_by_votes(content, left):
         one, other = voted
         _two(made, left, (one, other))
@@ -142,6 +155,29 @@ def _two(
     if turns and pair[0].is_messages and made.format == "mapping":
         made.fields["turns"] = take(left, turns[0])
         made.guesses.append(f"{made.fields['turns']!r} says how many turns of the conversations were judged")
+
+
+def _two_in_a_list(
+    left: Sequence[Column], lists: Sequence[Column], several: Sequence[Column]
+) -> tuple[Column, tuple[Column, Column]] | None:
+    """The two elements of lists of two, where a vote beside them says which is better."""
+    for column in (*lists, *several):
+        if set(_sizes(column)) != {2} or not any(is_vote(c) for c in left if c is not column and not c.is_content):
+            continue
+        inner = next((c.path for c in inside(column) if c.is_content and is_named(c, RESPONSES)), "")
+        values = [value for value in column.values if isinstance(value, list)]
+        texts = [[(one[n].get(inner) if inner else one[n]) for one in values] for n in (0, 1)]
+        names = [f"{column.path}[{n}]" + (f".{inner}" if inner else "") for n in (0, 1)]
+        return column, (Column(names[0], tuple(texts[0]), column.rows), Column(names[1], tuple(texts[1]), column.rows))
+    return None
+
+
+def _named_by_scores(content: Sequence[Column], left: Sequence[Column]) -> list[tuple[Column, Column]]:
+    """Texts whose names stand in those of scores: `claude` and `helpfulness_claude`."""
+    scores = [column for column in left if _is_score(column)]
+    named = [(text, [score for score in scores if named_in(text.path, [score])]) for text in content]
+    sure = [(text, found[0]) for text, found in named if len(found) == 1]
+    return sure if len(sure) > 1 and len({score.path for _, score in sure}) == len(sure) else []
 
 
 def _named_by_votes(content: Sequence[Column], left: Sequence[Column]) -> tuple[Column, Column] | None:

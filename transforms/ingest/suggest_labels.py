@@ -299,4 +299,7 @@ def _tells_who(column: Column) -> bool:
     if not column.distinct or column.is_content or isinstance(column.values[0], Mapping) or not column.words:
         return False
     last = column.words[-1]
+    *above, _ = column.path.lower().split(".")
+    if above and above[-1] in WHO and last in _OF_WHO:
+        return True
     return last == "by" or (is_named(column, WHO) and (last in _OF_WHO or last.rstrip("s") in WHO))

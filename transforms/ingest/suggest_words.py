@@ -65,9 +65,10 @@ def word_of(value: str) -> str | None:
     if told == "1.5" or told in ("0", "3") or pieces in (["c"], ["none"]):
         return "tie"
     sides = _sides(given, pieces)
-    sign = next((piece[0] for piece in pieces if piece[0] in "<>="), None)
-    if sign and len(sides) == 2:
-        return "tie" if sign == "=" else sides[0] if sign == ">" else sides[1]
+    signs = [piece[0] for piece in pieces if piece[0] in "<>="]
+    if signs:  # more than one is a ranking of more than two
+        ways = {"=": "tie", ">": sides[0], "<": sides[1]} if len(sides) == 2 and len(signs) == 1 else {}
+        return ways.get(signs[0])
     if _TIES & set(pieces) or "no preference" in told.lower() or "no difference" in told.lower():
         return _alike(pieces) if len(set(sides)) != 1 else None
     if not sides or {"not", "no"} & set(pieces):

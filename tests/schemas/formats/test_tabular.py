@@ -260,7 +260,7 @@ def test_identity_does_not_depend_on_file_or_place(tmp_path):
 
 def test_a_header_in_another_encoding_is_named_once(tmp_path):
     path = tmp_path / "x.csv"
-    path.write_bytes("q,a\n1,2\n".encode("utf-16"))
+    path.write_bytes("q,é\n1,2\n".encode("cp1252"))
     (row,) = rows_of(path)
     assert row.problem is not None and row.problem.reason == "bad encoding"
     assert row.problem.detail == "the names of the columns are not utf-8; set `encoding:`, e.g. cp1252"
@@ -319,3 +319,23 @@ def test_settings_that_came_later_leave_fingerprints_as_they_were():
         )
         == 3
     )
+
+
+def test_an_object_of_rows_by_their_ids(tmp_path):
+    path = write(tmp_path / "x.json", '{"n1": {"q": "a"}, "n2": {"q": "b", "_key": "own"}}')
+    assert values(path, rows=".") == [{"_key": "n1", "q": "a"}, {"_key": "own", "q": "b"}]
+    (row,) = rows_of(write(tmp_path / "y.json", '{"n1": {"q": "a"}, "n2": 3}'), rows=".")
+    assert row.problem.reason == "no rows"
+    (row,) = rows_of(write(tmp_path / "z.json", '{"n1": {"q": "a"}, "n1": {"q": "b"}}'), rows=".")
+    assert row.problem is not None
+    twice = rows_of(write(tmp_path / "w.json", '{"n1": {"q": "a", "q": "b"}, "n2": {"q": "c"}}'), rows=".")
+    assert [row.problem and row.problem.reason for row in twice] == ["duplicate key", None]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-8-sig", "utf-32"])
+def test_a_table_is_read_by_its_byte_order_mark(encoding, tmp_path):
+    path = tmp_path / "x.tsv"
+    path.write_bytes("q\tä\n1\t☃\n".encode(encoding))
+    assert values(path) == [{"q": "1", "ä": "☃"}]
+    path.write_bytes("q\ta\n1\t2\n".encode("utf-16") + b"\x00\xd8\x0a\x00")
+    assert values(path)[0] == {"q": "1", "a": "2"}
