@@ -7,7 +7,8 @@
 - `template`: prompts of a long fixed text with a few words of their own, two pairs each: all are like all others.
 - `chain`: each prompt shares eleven of its twelve sentences with the next one, two pairs each: a whole domain hangs together although
   its ends have nothing in common.
-- `mixed`: a quarter of each of these.
+- `canned`: unlike prompts, to each of which one of the responses is a long fixed text with a few words of its own.
+- `mixed`: a share of each of these.
 - `plain`: prompts that have nothing in common, two pairs each.
 
 Texts are real sentences, their words shuffled by a seed so that they are distinct. The line runs without a chat model, and with
@@ -37,7 +38,7 @@ from tests.benchmarks.watching import INTERVAL, Cost, Watch, alone
 from tests.faults.stores import Ledger
 from tests.transforms.screen.real import answers, generations
 
-KINDS = ("plain", "one_prompt", "empty_prompt", "template", "chain", "mixed")
+KINDS = ("plain", "one_prompt", "empty_prompt", "template", "chain", "canned", "mixed")
 SKEWED = KINDS[1:-1]
 _PEOPLE = 40
 
@@ -45,10 +46,12 @@ _PEOPLE = 40
 def rows(kind: str, count: int) -> Iterator[dict[str, Any]]:
     """Comparisons of a kind, seeded."""
     sentences = [s.split() for text in (*answers(), *generations()) for s in text.split(". ") if 40 < len(s) < 300]
-    prompt = _prompts(kind, sentences)
+    prompt, canned = _prompts(kind, sentences), _text(sentences, random.Random(-1), 12)
     for number in range(count):
         rng = random.Random(number)
         first, second = (_text(sentences, rng, rng.randint(2, 4)) for _ in range(2))
+        if kind == "canned" or (kind == "mixed" and SKEWED[number % len(SKEWED)] == "canned"):
+            first = f"{canned}. And besides, {' '.join(first.split()[:3])}."
         yield {"id": number, "question": prompt(number), "answer1": first, "answer2": second, "votes": _votes(rng)}
 
 
@@ -59,6 +62,7 @@ def _prompts(kind: str, sentences: Sequence[list[str]]) -> Callable[[int], str]:
     fixed = _text(sentences, random.Random(0), 12)
     prompts: dict[str, Callable[[int], str]] = {
         "plain": lambda number: sentence(number // 2, 3),
+        "canned": lambda number: sentence(number // 2, 3),
         "one_prompt": lambda number: fixed,
         "empty_prompt": lambda number: "",
         "template": lambda number: f"{fixed}. Now the same for {' '.join(sentence(number // 2).split()[:3])}?",

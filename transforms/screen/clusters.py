@@ -4,6 +4,7 @@ A cluster is a connected component (scipy). Chains of small changes (a template 
 data set; a component above the cap is cut again, using only its more similar edges.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +20,7 @@ Edges = np.ndarray
 """An array of `EDGE`."""
 SURE = 2.0
 """The similarity of an edge that is no guess (one conversation): it is never cut."""
-_RECUT = (0.8, 0.9, 0.95, 0.99, 1.0)
+CUTS = (0.8, 0.9, 0.95, 0.99, 1.0)
 """Edges of 1 join texts that are the same but for case and punctuation: torn apart they would leak from train to test."""
 
 
@@ -43,7 +44,7 @@ def edges_of(pairs: NodePairs, similarity: NDArray[np.float64]) -> Edges:
     return edges
 
 
-def clusters(edges: Edges, largest: int) -> Clusters:
+def clusters(edges: Edges, largest: int, cuts: Sequence[float] = CUTS) -> Clusters:
     """Connected components, those of more than ``largest`` members cut at rising similarities until they are not.
 
     The result does not depend on the order of the edges, nor on edges that come twice.
@@ -53,7 +54,7 @@ def clusters(edges: Edges, largest: int) -> Clusters:
     second = np.searchsorted(members, edges["second"])
     roots = _roots(len(members), first, second)
     recut: list[tuple[int, int, float]] = []
-    for similarity in _RECUT:
+    for similarity in cuts:
         sizes = np.bincount(roots, minlength=len(members))
         giant = sizes[roots] > largest
         if not giant.any():

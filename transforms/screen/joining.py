@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.transforms.screen.candidates import Nodes, rows_of, shards_of
-from prefcurate.transforms.screen.clusters import EDGE, SURE, Clusters, Edges, best_neighbours, clusters
+from prefcurate.transforms.screen.clusters import CUTS, EDGE, SURE, Clusters, Edges, best_neighbours, clusters
 from prefcurate.transforms.screen.gold import GoldPrompt, mixed_clusters, new_sides
 from prefcurate.transforms.screen.sketch import Ids, SketchFile, load_array, names_of, texts_of
 
@@ -115,7 +115,8 @@ class _OfKind:
         self.edges = edges
         self.names = _Names(files, kind)
         self._kind = kind
-        self._found = clusters(edges, largest)
+        # Nothing is split or kept by clusters of responses: the larger one is, the more it says.
+        self._found = clusters(edges, largest, () if kind == "response" else CUTS)
         self._clusters = self.names.smallest(self._found)
         # Prompts of one conversation need not be alike.
         self._nearest = best_neighbours(edges[edges["similarity"] < SURE])

@@ -263,7 +263,7 @@ def test_near_repeats_whose_labels_came_from_judges_contradict_too(boilerplate):
     assert {pair[::-1] for pair in found} == found
 
 
-def test_crowds_of_like_prompts_and_responses_are_cut_and_remarked(tmp_path):
+def test_crowds_of_like_prompts_are_cut_and_of_responses_named(tmp_path):
     def varied(text, number):
         return f"{text} {TEXTS[number][:14]}"
 
@@ -274,14 +274,16 @@ def test_crowds_of_like_prompts_and_responses_are_cut_and_remarked(tmp_path):
     canned = [GivenPair(prompt_of(20 + i), assistant(varied(CANNED, i)), assistant(TEXTS[100 + i])) for i in range(8)]
     store = make_store(tmp_path, [*prompts, *canned])
     snapshot = screen(store, options=ScreenOptions(largest_cluster=4))
-    cut = store.latest("screen").detail["recut_cluster"]
-    assert {(remark.split()[0], remark.split(": ")[1]) for remark in cut} >= {
-        ("prompt", "8 members cut at 0.8"), ("response", "8 members cut at 0.8")
-    }  # fmt: skip
+    remarks = store.latest("screen").detail
+    assert remarks["recut_cluster"][0].endswith(": 8 members cut at 0.8")
+    assert {remark.split()[0] for remark in remarks["recut_cluster"]} == {"prompt"}
     sizes = Counter(cluster for _, cluster in set(rows(snapshot, "clusters", "prompt_id", "prompt_cluster")))
     assert max(sizes.values()) <= 4
-    canned_flags = [row for row in flagged(snapshot, "near_duplicate_response") if row["value"] < 0.8]
-    assert not canned_flags, "cut as well, so none stands for another"
+    (giant,) = remarks["giant_cluster"]
+    told = [json.loads(row["evidence"]) for row in flagged(snapshot, "near_duplicate_response")]
+    told = [of[side] for of in told for side in of["sides"] if of[side]["prompts"] == 8]
+    assert len(told) == 7, "clusters of responses are reported and not cut: all say under how many prompts they stand"
+    assert {f"response {of['representative']}: 8 members" for of in told} == {giant}
 
 
 def test_gold_sides_stay_and_pass_on_when_data_comes(tmp_path):
