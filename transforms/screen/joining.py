@@ -137,7 +137,8 @@ class _OfKind:
         for node, size, similarity in self._found.recut:
             yield "recut_cluster", f"{self._kind} {self.names.one(node)}: {size} members cut at {similarity}"
         for node, size in self._found.giant:
-            yield "giant_cluster", f"{self._kind} {self.names.one(node)}: {size} members"
+            named = self._clusters[np.searchsorted(self._found.nodes, node)].decode("ascii")
+            yield "giant_cluster", f"{self._kind} {named}: {size} members"
 
     def _counted(self) -> NDArray[np.int64]:
         """How many prompts the cluster of each response has."""
