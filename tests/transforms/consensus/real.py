@@ -93,7 +93,7 @@ def decided(voters: list[dict], truth: dict[str, str], came: dict[str, str], gol
     place = {c: i for i, c in enumerate(ids)}
     rows.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
     pairs = [about[c] | {"comparison_id": c} for c in ids]
-    table = vote_table(_said(rows, place), pa.Table.from_pylist(pairs), seed)
+    table = vote_table(said_table(rows, place), pa.Table.from_pylist(pairs), seed)
     shard = ShardVotes(
         ids, [about[c]["prompt_id"] for c in ids], [came[c] for c in ids], table, [a["annotation_id"] for a in rows]
     )
@@ -103,7 +103,8 @@ def decided(voters: list[dict], truth: dict[str, str], came: dict[str, str], gol
     return model, [row for row in made if row["comparison_id"] not in measured]
 
 
-def _said(rows: list[dict], place: dict[str, int]) -> pa.Table:
+def said_table(rows: list[dict], place: dict[str, int]) -> pa.Table:
+    """Opinions as the columns of `VOTES` that are a vote's own; the family `expert` gives gold."""
     said = [
         row
         | {
