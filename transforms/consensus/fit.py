@@ -1,10 +1,12 @@
 """Fits the label model: one worker, in key order, on integers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
+from prefcurate.transforms.consensus.beside import fit_beside
 from prefcurate.transforms.consensus.calibrate import Strata, fit_slope, strata_of
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
@@ -50,6 +52,8 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
         voices, reliability, silent, _tie_share(acts, truth), (1.0,) * (1 + FOLDS),
         policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
     )  # fmt: skip
+    if policy.strengths or policy.weighed:
+        model = replace(model, beside=fit_beside(model, acts, votes, policy))
     return _calibrated(model, acts, truth, votes, policy)
 
 
@@ -76,7 +80,7 @@ def _tie_share(acts: Acts, truth: Ints) -> float:
 def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy: Policy) -> LabelModel:
     # Gold pairs as they would look if they had no gold, each under parameters that never saw its fold.
     without = acts.keep(~acts.gold)
-    total = summed(model, without, evidence(model, without, 1 + votes.fold), votes.pairs)
+    total = summed(model, without, evidence(model, without, 1 + votes.fold), 1 + votes.fold, votes.sides)
     measured = truth != NO_LABEL
     if np.sum(measured) < policy.calibration_pairs:
         slopes = model.slopes
@@ -87,7 +91,7 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured])
     fitted = LabelModel(
         model.voices, model.reliability, model.silent, model.tie_share, slopes,
-        model.correlation, model.gold_accuracy, strata, model.annotators,
+        model.correlation, model.gold_accuracy, strata, model.annotators, model.beside,
     )  # fmt: skip
     # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
     return LabelModel.from_json(fitted.to_json())

@@ -12,7 +12,8 @@ from prefcurate.schemas.canonical import canonical_json
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.calibrate import Strata
 from prefcurate.transforms.consensus.reliability import Reliability
-from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints
+from prefcurate.transforms.consensus.strengths import leaning
+from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides
 from prefcurate.transforms.store.files import join, read_bytes, write_bytes
 
 MODEL_VERSION = 1
@@ -39,6 +40,23 @@ class AnnotatorFigures:
 
 
 @dataclass(frozen=True, eq=False)
+class Beside:
+    """What a policy counts besides the votes of people; each of `FOLDS` + 1 entries, as those of `LabelModel.reliability`.
+
+    Attributes:
+        believed: what every voice's evidence is worth when leanings are measured, shape (voices,).
+        weights: what every voice's evidence is worth, each of shape (voices,).
+        worth: of a leaning (`strengths.py`), in log-odds.
+        length: of the log of the lengths' ratio, in log-odds.
+    """
+
+    believed: Floats
+    weights: tuple[Floats, ...]
+    worth: tuple[float, ...]
+    length: tuple[float, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class LabelModel:
     """Parameters of the label model.
 
@@ -52,6 +70,7 @@ class LabelModel:
         gold_accuracy: of a gold act.
         strata: what gold says of pairs of each class and consensus probability, see `prefcurate…consensus.calibrate`.
         annotators: figures for the table `annotators`.
+        beside: for policies that count more than votes.
     """
 
     voices: Voices
@@ -63,9 +82,11 @@ class LabelModel:
     gold_accuracy: float
     strata: dict[str, Strata]
     annotators: tuple[AnnotatorFigures, ...]
+    beside: Beside | None = None
 
     def to_json(self) -> str:
         """A canonical document: the same model, the same bytes."""
+        beside = self.beside
         return canonical_json(
             {
                 "version": MODEL_VERSION,
@@ -79,7 +100,14 @@ class LabelModel:
                 "strata": {name: [list(row) for row in strata.rows] for name, strata in self.strata.items()},
                 "annotators": [asdict(figures) for figures in self.annotators],
             }
+            | ({} if beside is None else {"beside": {name: _rounded(np.array(v)) for name, v in vars(beside).items()}})
         )
+
+    @property
+    def people(self) -> Bools:
+        """Which voices are people."""
+        found: Bools = np.array(self.voices.kinds) == "person"
+        return found
 
     @classmethod
     def from_json(cls, text: str) -> "LabelModel":
@@ -102,6 +130,7 @@ class LabelModel:
             told["gold_accuracy"],
             {name: Strata(tuple(tuple(row) for row in rows)) for name, rows in told["strata"].items()},
             tuple(AnnotatorFigures(**figures) for figures in told["annotators"]),
+            _beside(told.get("beside")),
         )
 
 
@@ -146,11 +175,44 @@ def evidence(model: LabelModel, acts: Acts, variant: Ints, low_for: Ints | None 
     return np.where((model.silent[acts.voice] & ~acts.gold)[:, None], 0.0, told)
 
 
-def summed(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
-    """Evidence of each pair, shape (pairs, 3): naive Bayes, tempered because acts on one pair share errors."""
+def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    """Evidence of each pair, shape (pairs, 3): naive Bayes, tempered because acts on one pair share errors.
+
+    Where a policy counts more than votes, people and machines are tempered apart, machines are weighed, and what is said of the
+    responses in other pairs is added.
+    """
+    beside = model.beside
+    if beside is None:
+        return tempered(model, acts, told, len(variant))
+    weights = np.stack(beside.weights)[variant[acts.pair], acts.voice]
+    total = apart(model, acts, told * weights[:, None], len(variant))
+    odds = from_elsewhere(model, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
+    leaned: Floats = total + odds[:, None] * np.array([0.5, -0.5, 0.0])
+    return leaned
+
+
+def from_elsewhere(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    """Log-odds that a is better by what is said of both responses in other pairs; 0 under policies that do not count it."""
+    if model.beside is None:
+        return np.zeros(len(variant))
+    said = apart(model, acts, told * model.beside.believed[acts.voice][:, None], len(variant))
+    odds: Floats = np.array(model.beside.worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
+    return odds
+
+
+def tempered(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
+    """The sums over each pair's acts, as if n acts were n ** (1 - correlation) of them."""
     total = np.stack([np.bincount(acts.pair, weights=told[:, k], minlength=pairs) for k in range(3)], axis=1)
     heard = np.bincount(acts.pair[~model.silent[acts.voice] | acts.gold], minlength=pairs)
     return total * np.maximum(1, heard)[:, None] ** -model.correlation
+
+
+def apart(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
+    """People's acts and machines', tempered apart: those share no errors."""
+    people = model.people[acts.voice] | acts.gold
+    return tempered(model, acts.keep(people), told[people], pairs) + tempered(
+        model, acts.keep(~people), told[~people], pairs
+    )
 
 
 def probabilities(total: Floats, slope: Floats, tie_share: float) -> Floats:
@@ -163,16 +225,25 @@ def probabilities(total: Floats, slope: Floats, tie_share: float) -> Floats:
     return shares.round(_DIGITS)
 
 
-def posterior(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, low_for: Ints | None = None) -> Floats:
+def posterior(
+    model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides, low_for: Ints | None = None
+) -> Floats:
     """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
     variant = np.where(has_gold, 1 + np.clip(fold, 0, FOLDS - 1), 0)
-    total = summed(model, acts, evidence(model, acts, variant, low_for), len(fold))
+    total = summed(model, acts, evidence(model, acts, variant, low_for), variant, sides)
     return probabilities(total, np.array(model.slopes)[variant], model.tie_share)
 
 
 def _reliability(told: Mapping[str, Any]) -> Reliability:
     cells = [np.array(told[name], np.float64).reshape(-1, CELLS) for name in ("accuracy", "accuracy_low")]
     return Reliability(*cells, *(np.array(told[name], np.float64) for name in ("tie_if_better", "tie_if_tie")))
+
+
+def _beside(told: Mapping[str, Any] | None) -> Beside | None:
+    if told is None:
+        return None
+    weights = tuple(np.array(row, np.float64) for row in told["weights"])
+    return Beside(np.array(told["believed"], np.float64), weights, tuple(told["worth"]), tuple(told["length"]))
 
 
 def _rounded(values: Floats) -> Any:

@@ -9,10 +9,10 @@ import pyarrow as pa
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
-from prefcurate.transforms.consensus.model import LabelModel, posterior
+from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
-from prefcurate.transforms.consensus.words import Said, who_said_what
+from prefcurate.transforms.consensus.words import Said, said_elsewhere, who_said_what
 
 _DIGITS = 9
 _GOLD = {1: "a", -1: "b", 0: "tie"}
@@ -58,10 +58,12 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
     known = acts.keep(acts.voice >= 0)
     gold = gold_truth(votes)
     on_gold = gold != NO_LABEL
-    chances = posterior(model, known, votes.fold, on_gold)
+    chances = posterior(model, known, votes.fold, on_gold, votes.sides)
     best = np.where(chances[:, 0] >= chances[:, 1], 1, -1)
-    low = posterior(model, known, votes.fold, on_gold, low_for=best)
+    low = posterior(model, known, votes.fold, on_gold, votes.sides, low_for=best)
     said = _said(known, model)
+    variant = np.zeros(votes.pairs, np.int64)
+    elsewhere = from_elsewhere(model, known, evidence(model, known, variant), variant, votes.sides).tolist()
     for pair, place in enumerate(places.tolist()):
         p_a, p_b, p_tie = chances[pair].tolist()
         column = 0 if best[pair] > 0 else 1
@@ -75,7 +77,7 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
                 shard.label_in[place],
                 sum(act.heard for act in said[pair]),
                 _GOLD.get(int(gold[pair])),
-                who_said_what(said[pair], int(best[pair])),
+                "; ".join(filter(None, (who_said_what(said[pair], int(best[pair])), said_elsewhere(elsewhere[pair])))),
             ),  # fmt: skip
         )
 

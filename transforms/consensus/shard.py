@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import unit_interval
-from prefcurate.transforms.consensus.votes import FOLDS, VOTES
+from prefcurate.transforms.consensus.votes import FOLDS, VOTES, Ints
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, labels_in
 from prefcurate.transforms.measures.text import CLEARLY_LONGER
@@ -21,7 +21,7 @@ from prefcurate.transforms.store.snapshot import Snapshot
 
 _COMPARISONS = """
 SELECT c.prompt_id, c.comparison_id, coalesce(g.prompt_cluster, c.prompt_id) AS cluster,
-       length(c.response_a_text) AS length_a, length(c.response_b_text) AS length_b
+       length(c.response_a_text) AS length_a, length(c.response_b_text) AS length_b, c.response_a_id, c.response_b_id
 FROM comparisons c LEFT JOIN gold g ON g.prompt_id = c.prompt_id
 WHERE c.origin <> 'probe' ORDER BY c.prompt_id, c.comparison_id
 """
@@ -36,6 +36,8 @@ WHERE a.attribute = 'overall' AND a.context = 'none' AND a.label IS NOT NULL AND
   AND (a.occurrence_id IS NULL OR u.annotation_id IS NOT NULL)
 ORDER BY p.place, a.annotation_id
 """
+_CHARACTERS = 20
+"""Added to lengths before they are compared: two words are not twice as long as one."""
 _COST = "SELECT annotator, price_usd FROM calls WHERE price_usd IS NOT NULL ORDER BY annotator, call_id"
 
 
@@ -78,7 +80,7 @@ def vote_table(said: pa.Table, pairs: pa.Table, seed: int) -> pa.Table:
 
     Args:
         said: the columns of `VOTES` that are the vote's own.
-        pairs: comparison_id, cluster, length_a, length_b of each comparison; `pair` is the row here.
+        pairs: comparison_id, prompt_id, cluster, length_a, length_b, response_a_id, response_b_id of each comparison; `pair` is the row here.
         seed: for folds and samples.
     """
     clusters, comparisons = pairs["cluster"].to_pylist(), pairs["comparison_id"].to_pylist()
@@ -87,11 +89,20 @@ def vote_table(said: pa.Table, pairs: pa.Table, seed: int) -> pa.Table:
         "fold": np.array([int(_drawn(seed, c, "consensus/fold") * FOLDS) for c in clusters], np.int8),
         "longer": (a > CLEARLY_LONGER * b).astype(np.int8) - (b > CLEARLY_LONGER * a).astype(np.int8),
         "chance": np.array([_drawn(seed, c, "consensus/sample") for c in comparisons], np.float64),
+        "a": _known_by(pairs, "response_a_id"),
+        "b": _known_by(pairs, "response_b_id"),
+        "length": np.log((a + _CHARACTERS) / (b + _CHARACTERS)),
     }
     place = said["pair"].to_numpy()
     columns = {name: said[name] for name in VOTES.names if name not in about}
     columns |= {name: pa.array(values[place]) for name, values in about.items()}
     return pa.table({name: columns[name] for name in VOTES.names}).cast(VOTES)
+
+
+def _known_by(pairs: pa.Table, column: str) -> Ints:
+    """The same words to two prompts are two responses."""
+    ids = zip(pairs["prompt_id"].to_pylist(), pairs[column].to_pylist(), strict=True)
+    return np.array([int(hashlib.sha256(f"{p}{r}".encode()).hexdigest()[:15], 16) for p, r in ids], np.int64)
 
 
 # A prompt's comparisons come one after another, and a cluster is mostly a prompt.

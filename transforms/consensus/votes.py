@@ -33,9 +33,34 @@ VOTES = pa.schema(
         ("fold", pa.int8()),
         ("longer", pa.int8()),  # +1 a is longer by a tenth, -1 b is, 0 about the same
         ("chance", pa.float64()),  # uniform hash of the comparison, for samples
+        ("a", pa.int64()),  # hash of the prompt and response_a
+        ("b", pa.int64()),
+        ("length", pa.float64()),  # log of a's length over b's
     ]
 )
 """One vote of the matrix that a shard writes for the fit."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The two responses of each pair, without their text.
+
+    Attributes:
+        a, b: numbers by which a response to a prompt is known wherever it is compared.
+        length: log of a's length over b's.
+    """
+
+    a: Ints
+    b: Ints
+    length: Floats
+
+    def mirrored(self) -> "Sides":
+        """a and b exchanged."""
+        return Sides(self.b, self.a, -self.length)
+
+    def keep(self, pairs: Bools) -> "Sides":
+        """Those of some pairs."""
+        return Sides(self.a[pairs], self.b[pairs], self.length[pairs])
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +71,7 @@ class Votes:
         pair, annotator, label, order, judgement, gold, given: one entry a vote; `pair` ascends from 0, `annotator` is an
             index into `annotators`; +1 always means a, -1 b, 0 tie or unknown.
         fold, longer, chance: one entry a pair.
+        sides: the responses of each pair.
         annotators, families, kinds: names, one entry an annotator, sorted by annotator.
     """
 
@@ -59,6 +85,7 @@ class Votes:
     fold: Ints
     longer: Ints
     chance: Floats
+    sides: Sides
     annotators: tuple[str, ...]
     families: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -72,7 +99,7 @@ class Votes:
         """The same votes with a and b exchanged everywhere."""
         return Votes(
             self.pair, self.annotator, -self.label, -self.order, self.judgement, self.gold, self.given, self.fold,
-            -self.longer, self.chance, self.annotators, self.families, self.kinds,
+            -self.longer, self.chance, self.sides.mirrored(), self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
     def keep(self, pairs: Bools) -> "Votes":
@@ -82,7 +109,7 @@ class Votes:
         return Votes(
             renumbered[self.pair[votes]], self.annotator[votes], self.label[votes], self.order[votes],
             self.judgement[votes], self.gold[votes], self.given[votes], self.fold[pairs], self.longer[pairs],
-            self.chance[pairs], self.annotators, self.families, self.kinds,
+            self.chance[pairs], self.sides.keep(pairs), self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
 
@@ -107,12 +134,13 @@ def votes_of(tables: Sequence[pa.Table]) -> Votes:
         pair[by_key].astype(np.int64), annotator[by_key], columns["label"][by_key], columns["order"][by_key],
         columns["judgement"][by_key], columns["gold"][by_key].astype(bool), columns["given"][by_key].astype(bool),
         columns["fold"][first], columns["longer"][first], columns["chance"][first],
+        Sides(columns["a"][first], columns["b"][first], columns["length"][first]),
         tuple(w[0] for w in who), tuple(w[1] for w in who), tuple(w[2] for w in who),
     )  # fmt: skip
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> NDArray[Any]:
-    dtype: type = np.float64 if name == "chance" else np.bool_ if name in ("gold", "given") else np.int64
+    dtype: type = np.float64 if name in ("chance", "length") else np.bool_ if name in ("gold", "given") else np.int64
     parts = [table[name].to_numpy(zero_copy_only=False).astype(dtype) for table in tables]
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from prefcurate.transforms.consensus.acts import BOTH, DIVIDED
 
 _NAMED = 4
+_TELLING = 0.1
 
 
 @dataclass(frozen=True, order=True)
@@ -27,6 +30,13 @@ def who_said_what(acts: Sequence[Said], best: int) -> str:
     unheard = sorted({act.name for act in acts if not act.heard})
     sides.append(f"not counted, no better than chance on gold: {_listed(unheard)}" if unheard else "")
     return "; ".join(side for side in sides if side)
+
+
+def said_elsewhere(odds: float) -> str:
+    """What other pairs say of the same two responses, where it counts (`strengths.py`); `odds` are log-odds that a is better."""
+    if abs(odds) < _TELLING:
+        return ""
+    return f"other pairs of these responses favour {'A' if odds > 0 else 'B'} ({np.exp(abs(odds)):.1f} to 1)"
 
 
 def _side(acts: Sequence[Said], people: Sequence[Said], vote: int) -> str:

@@ -128,7 +128,7 @@ def ours(policy: str = "default") -> Method:
         table = vote_table(said_table(rows, place), pa.Table.from_pylist([about[c] for c in pairs]), 7)
         votes = votes_of([table])
         model = fit_label_model(votes, POLICIES[policy])
-        chances = posterior(model, acts_of(votes, model.voices), votes.fold, gold_truth(votes) != NO_LABEL)
+        chances = posterior(model, acts_of(votes, model.voices), votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)
         return {c: float(chances[i, 0] - chances[i, 1]) for c, i in place.items()}
 
     return method

@@ -24,13 +24,15 @@ class Planted:
         self.fold = self.rng.integers(0, 5, self.pairs)
         self.chance = self.rng.random(self.pairs)
         self.longer = np.where(self.rng.random(self.pairs) < 0.5, 1, -1)
+        self.sides = np.arange(2 * self.pairs).reshape(-1, 2)
 
     def add(self, pair, annotator, label, kind="person", family=None, order=0, judgement=None, gold=False, given=True):
         judgement = len(self.rows) + 1 if judgement is None else judgement
         self.rows.append(
             {"pair": int(pair), "annotator": annotator, "family": family or annotator, "kind": kind, "label": int(label),
                  "order": int(order), "judgement": int(judgement), "gold": gold, "given": given, "fold": int(self.fold[pair]),
-                 "longer": int(self.longer[pair]), "chance": float(self.chance[pair])}
+                 "longer": int(self.longer[pair]), "chance": float(self.chance[pair]),
+                 "a": int(self.sides[pair][0]), "b": int(self.sides[pair][1]), "length": float(self.longer[pair]) * 0.3}
         )  # fmt: skip
 
     def voter(self, annotator, accuracy, share=1.0, tie_if_tie=0.8, **more):

@@ -34,6 +34,7 @@ def annotations(path: str | list[str], name: str, format: str) -> list[dict]:
             for index, pair in enumerate(row.outcome.pairs):
                 told = orient(pair, name)
                 about = {"comparison_id": told["comparison_id"], "prompt_id": told["prompt_id"], "cluster": told["prompt_id"],
+                         "response_a_id": told["response_a_id"], "response_b_id": told["response_b_id"],
                          "length_a": len(told["response_a_text"]), "length_b": len(told["response_b_text"])}  # fmt: skip
                 for one in told["annotations"]:
                     where = [intake.unit.file.name, row.line, index, one["index"]]

@@ -21,7 +21,7 @@ def chances(votes, model=None, with_gold=False):
     model = model or fit_label_model(votes, POLICY)
     acts = acts_of(votes, model.voices)
     acts = acts if with_gold else acts.keep(~acts.gold)
-    return posterior(model, acts, votes.fold, gold_truth(votes) != NO_LABEL)
+    return posterior(model, acts, votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)
 
 
 def figures(model: LabelModel, name: str):
