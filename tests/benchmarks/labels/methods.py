@@ -5,6 +5,8 @@ A method is given the opinions, and the pairs whose truth it may see (gold).
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -67,9 +69,7 @@ CROWD_KIT: dict[str, Method] = {
 
 
 def snorkel(of: LabelSet, gold: frozenset[str]) -> Scores:
-    """Snorkel's label model (Ratner et al. 2019), one source an annotator and order."""
-    from snorkel.labeling.model import LabelModel as Snorkel
-
+    """Snorkel's label model (Ratner et al. 2019), one source an annotator and order; `pip install snorkel` brings it."""
     names = {key: i for i, key in enumerate(sorted({(v["annotator"], v["order_shown"]) for v in of.voters}))}
     place = {c: i for i, c in enumerate(of.pairs)}
     matrix = np.full((len(place), len(names)), -1)
@@ -78,7 +78,7 @@ def snorkel(of: LabelSet, gold: frozenset[str]) -> Scores:
             matrix[place[vote["comparison_id"]], names[vote["annotator"], vote["order_shown"]]] = int(
                 vote["label"] == "b"
             )
-    model = Snorkel(cardinality=2, verbose=False)
+    model = import_module("snorkel.labeling.model").LabelModel(cardinality=2, verbose=False)
     model.fit(matrix, n_epochs=500, seed=0, class_balance=[0.5, 0.5])
     chance = model.predict_proba(matrix)
     return {c: float(chance[i, 0] - chance[i, 1]) for c, i in place.items()}
@@ -137,12 +137,8 @@ def ours(policy: str = "default") -> Method:
 def methods() -> Mapping[str, Method]:
     """Every method by its name in the tables; Snorkel's only where it is installed."""
     found: dict[str, Method] = {"best single": best_single, "majority": majority, "longer wins": longer, **CROWD_KIT}
-    try:
-        import snorkel as _  # noqa: F401
-
+    if find_spec("snorkel"):
         found["Snorkel"] = snorkel
-    except ModuleNotFoundError:
-        pass
     return found
 
 
