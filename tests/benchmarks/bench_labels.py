@@ -109,19 +109,19 @@ def main() -> None:
     )
     crowds, nothing = [ukp(), mqm()], [frozenset[str]()]
     for name in given.policies:
-        pooled = {"vicuna80": measure(judged, nothing, methods() | REFERENCES_WITHOUT_GOLD, name)}
+        pooled = {"vicuna80": measure(judged, nothing, methods(judged) | REFERENCES_WITHOUT_GOLD, name)}
         for of in (judged, *three_votes(judged), level):
-            measure(of, [of.gold(tenth) for tenth in tenths], methods() | REFERENCES, name)
+            measure(of, [of.gold(tenth) for tenth in tenths], methods(of) | REFERENCES, name)
         for share in (0.2, 0.3):
             for seed in seeds:
                 of = flipped(judged, share, seed)
-                measure(of, [of.gold(tenth) for tenth in tenths], methods() | REFERENCES, name)
+                measure(of, [of.gold(tenth) for tenth in tenths], methods(of) | REFERENCES, name)
         pooled |= {
-            of.name: measure(of, nothing, methods() | (REFERENCES_WITHOUT_GOLD if of.name == "mqm" else {}), name)
+            of.name: measure(of, nothing, methods(of) | (REFERENCES_WITHOUT_GOLD if of.name == "mqm" else {}), name)
             for of in crowds
         }
         print(f"\nno gold, mean over {', '.join(pooled)}, policy {name}:")
-        for title in methods():
+        for title in methods(crowds[0]):
             low, high = np.quantile(np.mean([draws[title] for draws in pooled.values()], axis=0), [0.025, 0.975])
             print(f"  ours less {title:<25}[{low:+.3f}, {high:+.3f}]")
 

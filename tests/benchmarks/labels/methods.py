@@ -25,6 +25,7 @@ from tests.transforms.consensus.real import said_table
 
 Scores = dict[str, float]
 Method = Callable[[LabelSet, frozenset[str]], Scores]
+_CROWD = 100
 SIGN = {"a": 1.0, "b": -1.0}
 
 
@@ -134,10 +135,10 @@ def ours(policy: str = "default") -> Method:
     return method
 
 
-def methods() -> Mapping[str, Method]:
-    """Every method by its name in the tables; Snorkel's only where it is installed."""
+def methods(of: LabelSet) -> Mapping[str, Method]:
+    """Every method by its name in the tables; Snorkel's only where it is installed, and not for crowds, whose matrices it inverts."""
     found: dict[str, Method] = {"best single": best_single, "majority": majority, "longer wins": longer, **CROWD_KIT}
-    if find_spec("snorkel"):
+    if find_spec("snorkel") and len(_names(of)) < _CROWD:
         found["Snorkel"] = snorkel
     return found
 
