@@ -194,7 +194,11 @@ def _notes(source: SourceOptions, seen: Understanding) -> Iterator[str]:
     if builder is None:
         return
     guessed = _prompt_is_guessed(source, seen)
-    yield from (complaint for complaint in never_there(seen) if not (guessed and complaint.startswith("prompt:")))
+    absent = [path for (_, path), looked in sorted(seen.looked_up.items()) if not looked.found]
+    if source.reader.is_named and seen.used and absent:
+        yield f"the rows have no {', '.join(absent)}; the format reads them where they are there"
+    else:
+        yield from (complaint for complaint in never_there(seen) if not (guessed and complaint.startswith("prompt:")))
     yield from (
         f"annotator: {name!r} is the field of the label itself; if it is somebody's name, write `annotator: {{constant: {name}}}`"
         for name in builder.named_by_labels()

@@ -253,3 +253,19 @@ def test_labels_that_are_not_understood_and_names_that_are_fields_are_told(tmp_p
     told = render(run(tmp_path, source("x", label=labels, kind="person")))
     assert "WARNING: source 'x': 3 labels could not be understood: 'tie' (3); say under `values`" in told
     assert "write `annotator: {constant: Ben}`" in told and "{constant: Ann}" not in told
+
+
+def test_what_not_all_releases_of_a_dataset_have_is_one_note(tmp_path):
+    talk = [{"role": "user", "content": "Q"}, {"role": "assistant", "content": "A"}]
+    row = {
+        "conversation_a": talk,
+        "conversation_b": [talk[0], {"role": "assistant", "content": "B"}],
+        "winner": "tie",
+        "model_a": "m",
+        "model_b": "n",
+    }
+    write(tmp_path / "x.jsonl", [row])
+    report = run(tmp_path, {"name": "votes", "format": "arena", "path": "x.jsonl"})
+    assert report.ok and "note: the rows have no judge, turn; the format reads them where they are there" in render(
+        report
+    )
