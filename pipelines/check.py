@@ -220,7 +220,7 @@ def render(report: CheckReport) -> str:
     blocks += ["\n".join(_benchmark_line(benchmark) for benchmark in report.benchmarks)]
     warnings = [_warning(agreement) for agreement in report.reversed]
     warnings += [_lost(source.seen) for source in report.sources if source.seen.used and source.seen.unreadable]
-    warnings += [_not_understood(source.seen) for source in report.sources if source.seen.silent["unparsed"]]
+    warnings += [_not_understood(source.seen) for source in report.sources if _is_worded(source.seen)]
     read = "" if all(source.whole for source in report.sources) else " in the rows read"
     warnings += [f"WARNING: {nobody}{read}" for nobody in report.nobody]
     mistakes = [f"WRONG: {mistake}" for mistake in report.mistakes]
@@ -321,6 +321,11 @@ def _lost(seen: Understanding) -> str:
         f"WARNING: source {seen.source!r}: {seen.unreadable:,} of {seen.rows:,} rows cannot be read (why stands above, at "
         "`unreadable`); a run goes on without them and puts them into quarantine"
     )
+
+
+def _is_worded(seen: Understanding) -> bool:
+    """Whether there are labels that were not understood, in rows that somebody described: judges of published sets ramble by themselves."""
+    return bool(seen.silent["unparsed"] and seen.looked_up)
 
 
 def _not_understood(seen: Understanding) -> str:
