@@ -159,7 +159,10 @@ def test_the_settings_that_the_others_spoil_are_good():
             "known: llm_judge, reward_head, similarity, checks",
         ),
         ({"annotators__0__orders": "all"}, "annotators.cheap.orders: should be 'both', 'ab' or 'ba' (found 'all')"),
-        ({"consensus": {"policy": "mine"}}, "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length"),
+        (
+            {"consensus": {"policy": "mine"}},
+            "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length",
+        ),
         (
             {"benchmarks__0__text": "a..b"},
             "benchmarks.bench.text: 'a..b' is no field path: at '..b'; write a.b[0] or [\"odd.key\"]",
