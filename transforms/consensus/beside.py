@@ -6,67 +6,58 @@ from prefcurate.transforms.consensus.acts import Acts
 from prefcurate.transforms.consensus.model import Beside, LabelModel, apart, evidence
 from prefcurate.transforms.consensus.options import Policy
 from prefcurate.transforms.consensus.strengths import fit_worth, leaning
-from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Votes
-from prefcurate.transforms.consensus.weights import BELIEF, fit_weights
+from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides, Votes
+from prefcurate.transforms.consensus.weights import BELIEF, Taught, fit_weights
 
 
 def fit_beside(model: LabelModel, acts: Acts, votes: Votes, policy: Policy) -> Beside:
     """The parameters, from all gold and from the gold of all folds but each."""
-    believed = np.where(model.people | (not policy.weighed), 1.0, BELIEF)
-    worth = _worth(model, acts, votes, believed, policy) if policy.strengths else 0.0
-    if not policy.weighed:
-        return Beside(believed, (believed,) * (1 + FOLDS), (worth,) * (1 + FOLDS), (0.0,) * (1 + FOLDS))
+    believed = np.where(model.people, 1.0, BELIEF)
     chosen = votes.chance < policy.skene_pairs / max(1, votes.pairs)
+    length = votes.sides.length if policy.length else np.zeros(votes.pairs)
+    worth = _worth(model, acts.keep(~acts.gold), votes, believed, chosen)
     found = []
     for variant in range(1 + FOLDS):
         hidden = acts.gold & (votes.fold[acts.pair] == variant - 1)
-        found.append(_weights(model, acts.keep(~hidden), variant, votes, believed, worth, policy, chosen))
+        taught = _taught(model, acts.keep(~hidden), variant, votes.sides, believed)
+        weights, of_leaning, of_length = fit_weights(taught.keep(chosen), length[chosen], worth)
+        all_weights = believed.copy()
+        all_weights[_machines(model)] = weights
+        found.append((all_weights, of_leaning, of_length))
     return Beside(believed, *(tuple(each) for each in zip(*found, strict=True)))
 
 
-def _worth(model: LabelModel, acts: Acts, votes: Votes, believed: Floats, policy: Policy) -> float:
-    acts = acts.keep(~acts.gold)
+def _worth(model: LabelModel, acts: Acts, votes: Votes, believed: Floats, chosen: Bools) -> float:
+    if not len(acts.pair):
+        return 0.0
     told = evidence(model, acts, np.zeros(votes.pairs, np.int64))
-    chosen = votes.chance < policy.skene_pairs / max(1, votes.pairs)
     worth = fit_worth(acts, (told[:, 0] - told[:, 1]) * believed[acts.voice], votes.sides, chosen)
     # Where it is machines that predict each other, what they share proves as little as their agreement.
-    return worth * float(np.mean(believed[acts.voice])) if len(acts.voice) else 0.0
+    return worth * float(np.mean(believed[acts.voice]))
 
 
-def _weights(
-    model: LabelModel,
-    acts: Acts,
-    variant: int,
-    votes: Votes,
-    believed: Floats,
-    worth: float,
-    policy: Policy,
-    chosen: Bools,
-) -> tuple[Floats, float, float]:
-    told = evidence(model, acts, np.full(votes.pairs, variant, np.int64))
-    said = apart(model, acts, told * believed[acts.voice][:, None], votes.pairs)
-    lean = leaning(said[:, 0] - said[:, 1], votes.sides) if policy.strengths else np.zeros(votes.pairs)
+def _machines(model: LabelModel) -> Ints:
+    return np.flatnonzero(~model.people & ~model.silent)
+
+
+def _taught(model: LabelModel, acts: Acts, variant: int, sides: Sides, believed: Floats) -> Taught:
+    """What the weights are learned from: each pair's evidence, by machine and of people, and its leaning."""
+    pairs = len(sides.a)
+    told = evidence(model, acts, np.full(pairs, variant, np.int64))
     people = model.people[acts.voice] | acts.gold
-    of_people = apart(model, acts.keep(people), told[people], votes.pairs)
-    machines = [int(voice) for voice in np.flatnonzero(~model.people & ~model.silent)]
-    columns = [_of_voice(model, acts, told, voice, votes.pairs) for voice in machines]
-    weights = believed.copy()
-    weights[machines], worth, by_length = fit_weights(
-        np.array([margin for margin, _ in columns]).reshape(-1, votes.pairs).T[chosen],
-        np.array([size for _, size in columns]),
-        lean[chosen],
-        (votes.sides.length if policy.length else np.zeros(votes.pairs))[chosen],
-        (of_people[:, 0] - of_people[:, 1])[chosen],
-        worth,
+    of_people = apart(model, acts.keep(people), told[people], pairs)
+    odds = told[:, 0] - told[:, 1]
+    heard = np.bincount(acts.pair[~people & ~model.silent[acts.voice]], minlength=pairs)
+    tempered = odds * np.maximum(1, heard)[acts.pair] ** -model.correlation
+    machines, sizes = [], []
+    for voice in _machines(model).tolist():
+        mine = ~people & (acts.voice == voice) & (acts.vote != 0)
+        machines.append(np.bincount(acts.pair[mine], weights=tempered[mine], minlength=pairs))
+        sizes.append(float(np.mean(np.abs(odds[mine]))) if mine.any() else 0.0)
+    said = apart(model, acts, told * believed[acts.voice][:, None], pairs)
+    return Taught(
+        np.array(machines).reshape(-1, pairs).T,
+        np.array(sizes),
+        leaning(said[:, 0] - said[:, 1], sides),
+        of_people[:, 0] - of_people[:, 1],
     )
-    return weights, worth, by_length
-
-
-def _of_voice(model: LabelModel, acts: Acts, told: Floats, voice: int, pairs: int) -> tuple[Floats, float]:
-    """A machine's tempered log-odds of each pair, and what its act is worth."""
-    machine = ~model.people[acts.voice] & ~acts.gold & ~model.silent[acts.voice]
-    scale = np.maximum(1, np.bincount(acts.pair[machine], minlength=pairs)) ** -model.correlation
-    mine = machine & (acts.voice == voice) & (acts.vote != 0)
-    odds = told[mine, 0] - told[mine, 1]
-    margin: Floats = np.bincount(acts.pair[mine], weights=odds, minlength=pairs) * scale
-    return margin, float(np.mean(np.abs(odds))) if mine.any() else 0.0

@@ -52,7 +52,7 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
         voices, reliability, silent, _tie_share(acts, truth), (1.0,) * (1 + FOLDS),
         policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
     )  # fmt: skip
-    if policy.strengths or policy.weighed:
+    if policy.learned:
         model = replace(model, beside=fit_beside(model, acts, votes, policy))
     return _calibrated(model, acts, truth, votes, policy)
 

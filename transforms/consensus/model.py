@@ -186,17 +186,22 @@ def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Si
         return tempered(model, acts, told, len(variant))
     weights = np.stack(beside.weights)[variant[acts.pair], acts.voice]
     total = apart(model, acts, told * weights[:, None], len(variant))
-    odds = from_elsewhere(model, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
+    odds = _from_elsewhere(model, beside, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
     leaned: Floats = total + odds[:, None] * np.array([0.5, -0.5, 0.0])
     return leaned
 
 
-def from_elsewhere(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+def from_elsewhere(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides) -> Floats:
     """Log-odds that a is better by what is said of both responses in other pairs; 0 under policies that do not count it."""
+    variant = _variant(fold, has_gold)
     if model.beside is None:
         return np.zeros(len(variant))
-    said = apart(model, acts, told * model.beside.believed[acts.voice][:, None], len(variant))
-    odds: Floats = np.array(model.beside.worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
+    return _from_elsewhere(model, model.beside, acts, evidence(model, acts, variant), variant, sides)
+
+
+def _from_elsewhere(model: LabelModel, beside: Beside, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    said = apart(model, acts, told * beside.believed[acts.voice][:, None], len(variant))
+    odds: Floats = np.array(beside.worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
     return odds
 
 
@@ -229,9 +234,14 @@ def posterior(
     model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides, low_for: Ints | None = None
 ) -> Floats:
     """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
-    variant = np.where(has_gold, 1 + np.clip(fold, 0, FOLDS - 1), 0)
+    variant = _variant(fold, has_gold)
     total = summed(model, acts, evidence(model, acts, variant, low_for), variant, sides)
     return probabilities(total, np.array(model.slopes)[variant], model.tie_share)
+
+
+def _variant(fold: Ints, has_gold: Bools) -> Ints:
+    """Which parameters count for a pair: those that never saw its fold, where it has gold itself."""
+    return np.where(has_gold, 1 + np.clip(fold, 0, FOLDS - 1), 0)
 
 
 def _reliability(told: Mapping[str, Any]) -> Reliability:

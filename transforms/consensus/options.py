@@ -28,9 +28,9 @@ class Policy:
             (five real judges that agree against a person were right two times of three).
         fit_pairs: pairs above which the fit works on a sample by hash.
         skene_pairs: pairs above which Dawid-Skene works on a sample by hash.
-        strengths: whether what is said of a response in other pairs of its prompt counts (`strengths.py`).
-        weighed: whether people and machines are told apart, and the machines' weights learned from people (`weights.py`).
-        length: whether the longer response may be better for being longer; only where `weighed`.
+        learned: whether what is said of a response in other pairs of its prompt counts (`strengths.py`), and machines' weights are
+            learned from people (`weights.py`).
+        length: whether the longer response may be better for being longer; only where `learned`.
     """
 
     name: str
@@ -47,15 +47,14 @@ class Policy:
     unproven: float = 0.6
     fit_pairs: int = 2_000_000
     skene_pairs: int = 200_000
-    strengths: bool = False
-    weighed: bool = False
+    learned: bool = False
     length: bool = False
 
 
 POLICIES = {
     "default": Policy("default"),
-    "learned": Policy("learned", strengths=True, weighed=True),
-    "learned-length": Policy("learned-length", strengths=True, weighed=True, length=True),
+    "learned": Policy("learned", learned=True),
+    "learned-length": Policy("learned-length", learned=True, length=True),
 }
 """What they reach beside each other and beside other label models: `tests/benchmarks/bench_labels.py`."""
 

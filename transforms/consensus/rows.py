@@ -9,7 +9,7 @@ import pyarrow as pa
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
-from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, posterior
+from prefcurate.transforms.consensus.model import LabelModel, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
 from prefcurate.transforms.consensus.words import Said, said_elsewhere, who_said_what
@@ -62,8 +62,7 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
     best = np.where(chances[:, 0] >= chances[:, 1], 1, -1)
     low = posterior(model, known, votes.fold, on_gold, votes.sides, low_for=best)
     said = _said(known, model)
-    variant = np.zeros(votes.pairs, np.int64)
-    elsewhere = from_elsewhere(model, known, evidence(model, known, variant), variant, votes.sides).tolist()
+    elsewhere = from_elsewhere(model, known, votes.fold, on_gold, votes.sides).tolist()
     for pair, place in enumerate(places.tolist()):
         p_a, p_b, p_tie = chances[pair].tolist()
         column = 0 if best[pair] > 0 else 1

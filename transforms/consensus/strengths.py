@@ -58,8 +58,6 @@ def fit_worth(acts: Acts, told: Floats, sides: Sides, chosen: Bools) -> float:
         sides: the responses of each pair.
         chosen: the pairs whose acts are predicted: a sample, where there are very many.
     """
-    if not len(acts.pair):
-        return 0.0
     seen = _from_others(acts, told, sides)
     useful = (seen != 0) & (told != 0) & chosen[acts.pair]
     seen, told = seen[useful], told[useful]

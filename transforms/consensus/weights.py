@@ -7,9 +7,11 @@ Crowds). It differs in that accuracies are not fitted along with it, but measure
 were believed too far), that weights start from a belief, and that there is no intercept: which response is a must not matter.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from prefcurate.transforms.consensus.votes import Floats
+from prefcurate.transforms.consensus.votes import Bools, Floats
 
 BELIEF, SPREAD = 0.3, 0.3
 """What a machine's evidence is believed to be worth beside the others', and how far that may be wrong (one standard deviation): of
@@ -22,25 +24,42 @@ _WORTH_SPREAD = 0.5
 _STEPS = 100
 
 
-def fit_weights(
-    machines: Floats, sizes: Floats, leaning: Floats, length: Floats, people: Floats, worth: float
-) -> tuple[Floats, float, float]:
-    """The weights of the machines' evidence, of the leaning (`strengths.py`) and of length, most probable under what people say.
+@dataclass(frozen=True, eq=False)
+class Taught:
+    """What people say of pairs, and what the truth is predicted from.
+
+    Attributes:
+        machines: log-odds that a is better by each machine's evidence, tempered, shape (pairs, machines).
+        sizes: of an act of each machine, in log-odds.
+        leaning: of each pair (`strengths.py`).
+        people: log-odds that a is better by the people's labels and gold; pairs where it is 0 teach nothing.
+    """
+
+    machines: Floats
+    sizes: Floats
+    leaning: Floats
+    people: Floats
+
+    def keep(self, pairs: Bools) -> "Taught":
+        """Some of the pairs."""
+        return Taught(self.machines[pairs], self.sizes, self.leaning[pairs], self.people[pairs])
+
+
+def fit_weights(taught: Taught, length: Floats, worth: float) -> tuple[Floats, float, float]:
+    """The weights of the machines' evidence, of the leaning and of length, most probable under what people say.
 
     By EM, whose step is one of Newton's: people's labels, corrected by what the machines say, are the next targets.
 
     Args:
-        machines: log-odds that a is better by each machine's evidence, tempered, shape (pairs, machines).
-        sizes: of an act of each machine, in log-odds.
-        leaning: of each pair.
-        length: of each pair; all 0 where length is no voter.
-        people: log-odds that a is better by the people's labels and gold; pairs where it is 0 teach nothing.
+        taught: the pairs.
+        length: log of their lengths' ratios; all 0 where length is no voter.
         worth: what a leaning is believed to be worth.
     """
-    features = np.concatenate([machines, leaning[:, None], length[:, None]], axis=1)[people != 0]
-    people = people[people != 0]
-    believed = np.array([BELIEF] * len(sizes) + [worth, 0.0])
-    of_machines = SPREAD * np.maximum(1.0, _USUAL / np.maximum(sizes, 0.01))
+    known = taught.people != 0
+    people = taught.people[known]
+    features = np.concatenate([taught.machines, taught.leaning[:, None], length[:, None]], axis=1)[known]
+    believed = np.array([BELIEF] * len(taught.sizes) + [worth, 0.0])
+    of_machines = SPREAD * np.maximum(1.0, _USUAL / np.maximum(taught.sizes, 0.01))
     spread = np.array([*of_machines.tolist(), _WORTH_SPREAD * max(worth, 1e-6), _LENGTH_SPREAD])
     weights, precision = believed.copy(), 1.0 / spread**2
     for _ in range(_STEPS):

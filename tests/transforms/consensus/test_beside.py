@@ -70,6 +70,15 @@ def test_one_annotator_that_agrees_with_itself_proves_nothing():
     assert fit_label_model(planted.votes(), POLICIES["learned"]).beside.worth[0] == 0
 
 
+def test_people_alone_on_one_pair_a_prompt_are_decided_as_by_default():
+    planted = Planted(600)
+    for number in range(4):
+        planted.voter(f"w{number}", 0.7 + number / 20, share=0.6)
+    planted.gold(150)
+    votes = planted.votes()
+    assert chances(votes, "learned")[0].tolist() == chances(votes, "default")[0].tolist()
+
+
 def judged(pairs=1200, seed=0):
     """Five judges that share their errors, one with errors of its own, and labels of which a fifth is wrong."""
     planted = Planted(pairs, seed)
