@@ -223,7 +223,8 @@ def _sketch(config: Config, out: Path, index: BenchmarkIndex, shard: int) -> tup
 
 
 _PAIRS = """
-SELECT prompt_id, comparison_id, prompt_id AS cluster, length(response_a_text) AS length_a, length(response_b_text) AS length_b
+SELECT prompt_id, comparison_id, prompt_id AS cluster, length(response_a_text) AS length_a, length(response_b_text) AS length_b,
+       response_a_id, response_b_id
 FROM read_parquet($paths) ORDER BY prompt_id, comparison_id
 """
 _USABLE = """
