@@ -17,7 +17,7 @@ from prefcurate.transforms.consensus.overrides import overrides_digest
 def _settings(config: Config) -> Any:
     return {
         "algorithm": ALGORITHM,
-        "consensus": config.consensus.model_dump(mode="json"),
+        "consensus": config.consensus.settings(),
         "gold": config.gold.model_dump(mode="json"),
         "can_ask": config.route.can_ask,
     }

@@ -51,7 +51,7 @@ class Change:
 
 @dataclass(frozen=True)
 class ReleaseDiff:
-    """What changed from release `a` to release `b`: rows of each, counts with reasons, and some examples."""
+    """What changed from release `a` to release `b`: rows of each, counts with reasons, some examples, and by what each was decided."""
 
     a: str
     b: str
@@ -60,6 +60,7 @@ class ReleaseDiff:
     unchanged: int
     reasons: tuple[Reason, ...]
     examples: tuple[Change, ...]
+    decided_by: tuple[str, str] = ("", "")
 
     def count(self, kind: Kind) -> int:
         """Pairs that changed in one way."""
@@ -123,7 +124,20 @@ def diff(store: Store, a: str, b: str = "current", examples: int = 3) -> Release
         shown = _examples(connection, examples)
     rows = [sum(release.manifest["rows"][split] for split in SPLITS) for release in (one, two)]
     reasons = tuple(Reason(*row) for row in counted)
-    return ReleaseDiff(one.release_id, two.release_id, rows[0], rows[1], unchanged, reasons, shown)
+    by = (_decided_by(one), _decided_by(two))
+    return ReleaseDiff(one.release_id, two.release_id, rows[0], rows[1], unchanged, reasons, shown, by)
+
+
+def _decided_by(release: Release) -> str:
+    told = release.manifest.get("decided_by")
+    return f"policy {told['policy']}, min_accuracy {told['min_accuracy']:g}" if told else ""
+
+
+def _policies(found: ReleaseDiff) -> Iterable[str]:
+    """What decided, where it is not the same."""
+    before, after = (neutral(told) or "an earlier prefcurate" for told in found.decided_by)
+    if before != after:
+        yield f"decided by {before} before, by {after} after"
 
 
 def render(found: ReleaseDiff) -> str:
@@ -131,6 +145,7 @@ def render(found: ReleaseDiff) -> str:
     head = [
         f"release {found.a}: {found.rows_a:,} pairs",
         f"release {found.b}: {found.rows_b:,} pairs, of which {found.unchanged:,} are as they were",
+        *_policies(found),
     ]
     if found.a == found.b:
         return "\n".join([*head[:1], "Both names mean this one release: nothing changed."])

@@ -30,6 +30,8 @@ def resolved(config: Config) -> dict[str, Any]:
     for source, told in zip(config.sources, dumped["sources"], strict=True):
         told["path"] = sorted(told["path"]) if isinstance(told["path"], list) else told["path"]
         told["reader"] = {"format": source.reader.title, **told["reader"]}
+    # An alias may mean another policy tomorrow.
+    dumped["consensus"]["policy"] = config.consensus.rules().title
     for named in ("sources", "benchmarks", "annotators"):
         dumped[named] = sorted(dumped[named], key=lambda item: str(item["name"]))
     shown: dict[str, Any] = _without_secrets(dumped)

@@ -10,6 +10,7 @@ from rich.table import Table
 from prefcurate.pipelines.query import connect
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.annotate.remarks import unfinished
+from prefcurate.transforms.consensus.how import How, last_how
 from prefcurate.transforms.publish.releases import current_id, release_ids
 from prefcurate.transforms.store.files import join, listed
 from prefcurate.transforms.store.ledger import LedgerEntry
@@ -31,7 +32,8 @@ class TableStatus:
 
 @dataclass(frozen=True)
 class StoreStatus:
-    """A store as it stands; `stages` holds the last ledger entry of each stage, in the order of their runs."""
+    """A store as it stands; `stages` holds the last ledger entry of each stage, in the order of their runs; `how` its pairs
+    were decided last."""
 
     root: str
     shards: int
@@ -42,6 +44,7 @@ class StoreStatus:
     calls: int
     releases: int
     current: str | None
+    how: How | None = None
 
 
 def status(store: Store) -> StoreStatus:
@@ -60,6 +63,7 @@ def status(store: Store) -> StoreStatus:
         calls,
         len(release_ids(store.root)),
         current_id(store.root),
+        last_how(store),
     )
 
 
@@ -88,6 +92,8 @@ def render(found: StoreStatus, console: Console) -> None:
 def _lines(found: StoreStatus) -> Iterator[str]:
     for entry in found.stages:
         yield f"{entry.stage:<10} last ran as {entry.run_id}, state {entry.state}"
+        if entry.stage == "consensus" and found.how is not None:
+            yield f"           decided by {found.how.words}"
         yield from (f"           not finished: {line}" for line in unfinished(entry.detail))
     yield f"spent: ${found.spent_usd:.4f} in {found.calls:,} calls"
     yield f"releases: {found.releases:,}" + (f", current {found.current}" if found.current else "")

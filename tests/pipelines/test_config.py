@@ -161,7 +161,7 @@ def test_the_settings_that_the_others_spoil_are_good():
         ({"annotators__0__orders": "all"}, "annotators.cheap.orders: should be 'both', 'ab' or 'ba' (found 'all')"),
         (
             {"consensus": {"policy": "mine"}},
-            "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length",
+            "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length, votes (of these versions: learned-length@1, learned@1, votes@1)",
         ),
         (
             {"benchmarks__0__text": "a..b"},

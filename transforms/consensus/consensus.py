@@ -9,6 +9,7 @@ import pyarrow as pa
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
+from prefcurate.transforms.consensus.how import KEY, How
 from prefcurate.transforms.consensus.model import LabelModel, load_model, save_model
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.overrides import read_overrides
@@ -16,7 +17,7 @@ from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import VotePart, read_shard, read_votes, write_votes
 from prefcurate.transforms.consensus.votes import VOTES, votes_of
 from prefcurate.transforms.ingest.options import GoldOptions
-from prefcurate.transforms.steps.commit import CommitStage
+from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
@@ -54,7 +55,9 @@ class Consensus(beam.PTransform):
             | "fit label model" >> beam.Map(_Fit(self.context, self.options)).with_output_types(str)
         )
         decide = _Decide(self.context, self.options, self.gold, self.overrides, self.can_ask)
-        decided = units | "decide" >> beam.FlatMap(decide.parts, beam.pvalue.AsSingleton(model)).with_output_types(Part)
+        decided = units | "decide" >> beam.FlatMap(decide.parts, beam.pvalue.AsSingleton(model)).with_output_types(
+            Part | Finished
+        )
         return decided | CommitStage(self.context, pinned)
 
 
@@ -97,7 +100,7 @@ class _Decide:
     overrides: str | None
     can_ask: bool
 
-    def parts(self, unit: Unit, model_path: str) -> Iterator[Part]:
+    def parts(self, unit: Unit, model_path: str) -> Iterator[Part | Finished]:
         model = load_model(model_path)
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
@@ -105,10 +108,15 @@ class _Decide:
         tables = {"consensus": consensus_rows(shard, model, rules, words)}
         if unit.shard == 0:
             tables["annotators"] = annotator_rows(model)
+            yield Finished(KEY, self._how(model_path).to_json())
         for name, table in tables.items():
             part = write_part(self.context.store.root, name, unit.shard, [table])
             if part is not None:
                 yield part
+
+    def _how(self, model_path: str) -> How:
+        title, name = self.options.rules().title, model_path.rsplit("/", 1)[-1]
+        return How(title, self.options.min_accuracy, self.can_ask, self.context.seed, self.gold, name)
 
 
 def annotator_rows(model: LabelModel) -> pa.Table:

@@ -137,9 +137,14 @@ class LabelModel:
 def save_model(root: str, model: LabelModel) -> str:
     """Writes the model below ``STORE/_artefacts`` under the hash of its content, and returns its address."""
     content = model.to_json().encode()
-    path = join(root, "_artefacts", f"label-model-{hashlib.sha256(content).hexdigest()}.json")
+    path = model_path(root, f"label-model-{hashlib.sha256(content).hexdigest()}.json")
     write_bytes(path, content)
     return path
+
+
+def model_path(root: str, name: str) -> str:
+    """Where a model of a name lies."""
+    return join(root, "_artefacts", name)
 
 
 def load_model(path: str) -> LabelModel:

@@ -1,6 +1,7 @@
 """Settings of the stage consensus (the key `consensus` of the YAML), and the named policies of its decisions."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import Field, field_validator
 
@@ -12,7 +13,7 @@ ALGORITHM = 1
 
 @dataclass(frozen=True)
 class Policy:
-    """The constants that decisions rest on. A policy keeps its name and meaning: another choice is another policy.
+    """The constants that decisions rest on. A policy keeps its name, version and meaning: another choice is another one.
 
     Attributes:
         name: as in `consensus.policy`.
@@ -31,6 +32,7 @@ class Policy:
         learned: whether what is said of a response in other pairs of its prompt counts (`strengths.py`), and machines' weights are
             learned from people (`weights.py`).
         length: whether the longer response may be better for being longer; only where `learned`.
+        version: raised when a name is given other constants; the former version stays in `POLICIES`, under ``name@version``.
     """
 
     name: str
@@ -49,30 +51,60 @@ class Policy:
     skene_pairs: int = 200_000
     learned: bool = False
     length: bool = False
+    version: int = 1
+
+    @property
+    def title(self) -> str:
+        """``name@version``: what decides, whatever an alias or a bare name means tomorrow."""
+        return f"{self.name}@{self.version}"
 
 
 POLICIES = {
-    "default": Policy("default"),
+    "votes": Policy("votes"),
     "learned": Policy("learned", learned=True),
     "learned-length": Policy("learned-length", learned=True, length=True),
 }
-"""What they reach beside each other and beside other label models: `tests/benchmarks/bench_labels.py`."""
+"""The newest version of each policy under its name, earlier ones under ``name@version``. What they reach beside each other
+and beside other label models: `tests/benchmarks/bench_labels.py`."""
+
+RECOMMENDED = "votes"
+"""What `default` means: the policy that is recommended now."""
+_ALIAS = "default"
+
+
+def policy_of(name: str) -> Policy:
+    """The policy of a name, of ``name@version``, or of `default`.
+
+    Raises:
+        ValueError: there is none; the message says which there are.
+    """
+    known = {policy.title: policy for policy in POLICIES.values()} | POLICIES
+    found = known.get(RECOMMENDED if name == _ALIAS else name)
+    if found is None:
+        versions = ", ".join(sorted({policy.title for policy in POLICIES.values()}))
+        named = ", ".join(sorted({_ALIAS, *(policy.name for policy in POLICIES.values())}))
+        raise ValueError(f"there is no policy {name!r}; known policies: {named} (of these versions: {versions})")
+    return found
 
 
 class ConsensusOptions(Options):
     """The policy of the decisions."""
 
-    policy: str = "default"
+    policy: str = _ALIAS
+    """A name, ``name@version``, or `default`, which is the policy recommended now and may be another one later."""
     min_accuracy: float = Field(default=0.75, ge=0.5, le=1.0)
     """A pair is published when its label is expected to be right at least this often."""
 
     @field_validator("policy")
     @classmethod
     def _known(cls, policy: str) -> str:
-        if policy not in POLICIES:
-            raise ValueError(f"there is no policy {policy!r}; known policies: {', '.join(sorted(POLICIES))}")
+        policy_of(policy)
         return policy
 
     def rules(self) -> Policy:
-        """The named policy."""
-        return POLICIES[self.policy]
+        """The policy that is meant."""
+        return policy_of(self.policy)
+
+    def settings(self) -> dict[str, Any]:
+        """What changes decisions: the policy by its title, so that an alias with a new meaning is another setting."""
+        return self.model_dump(mode="json") | {"policy": self.rules().title}

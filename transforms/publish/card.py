@@ -115,7 +115,7 @@ def _origin(manifest: Mapping[str, Any]) -> str:
         [
             "## Where the pairs come from",
             _table(("source", "licence", "published pairs that it holds"), sources),
-            "## How the labels were decided",
+            f"## How the labels were decided{_decided_by(manifest)}",
             _table(("decision", "pairs"), [(name, str(n)) for name, n in decisions]),
             _table(("label from", "pairs"), [(name, str(n)) for name, n in by]),
             "## What is withheld",
@@ -125,6 +125,16 @@ def _origin(manifest: Mapping[str, Any]) -> str:
                 [(reason, str(n), REASONS.get(reason, "")) for reason, n in manifest["withheld"].items()],
             ),
         ]
+    )
+
+
+def _decided_by(manifest: Mapping[str, Any]) -> str:
+    told = manifest.get("decided_by")
+    if not told:
+        return ""
+    return (
+        f"\n\nBy the policy `{told['policy']}`; a pair is published where its label is expected to be right at least "
+        f"{told['min_accuracy']:.0%} of the time."
     )
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from prefcurate.schemas.canonical import canonical_json
 from prefcurate.schemas.tables import PREFERENCES, TABLES
+from prefcurate.transforms.consensus.how import last_how
 from prefcurate.transforms.publish.card import dataset_card
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import name_current, release_folder
@@ -84,7 +85,7 @@ def manifest(
     It says nothing that would differ between two stores with the same facts: the versions of the tables that were read
     are in the commit of the table `releases`.
     """
-    found = tallied(named)
+    found, how = tallied(named), last_how(context.store)
     return {
         "release": release_id,
         "manifest_version": MANIFEST_VERSION,
@@ -93,6 +94,7 @@ def manifest(
         "files": found["files"],
         "seed": context.seed,
         "fingerprints": sorted(context.fingerprints),
+        "decided_by": None if how is None else how.about,
         "configuration": json.loads(configuration),
     }
 

@@ -112,7 +112,7 @@ def logistic(with_length: bool, all_labels: bool) -> Method:
     return method
 
 
-def ours(policy: str = "default") -> Method:
+def ours(policy: str = "votes") -> Method:
     """The probabilities of the stage consensus under a policy."""
 
     def method(of: LabelSet, gold: frozenset[str]) -> Scores:

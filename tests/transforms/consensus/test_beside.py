@@ -52,7 +52,7 @@ def test_two_poor_voters_know_more_where_responses_are_compared_often():
     planted = tournaments(prompts=20, responses=10)
     for number in range(4):
         planted.voter(f"w{number}", 0.7, share=0.5)
-    assert right(planted, "learned") > right(planted, "default") + 0.01
+    assert right(planted, "learned") > right(planted, "votes") + 0.01
 
 
 def test_nothing_is_taken_from_other_pairs_where_they_say_nothing():
@@ -61,7 +61,7 @@ def test_nothing_is_taken_from_other_pairs_where_they_say_nothing():
         planted.voter(f"w{number}", 0.7, share=0.5)
     model = fit_label_model(planted.votes(), POLICIES["learned"])
     assert max(model.beside.worth) < 0.2
-    assert abs(right(planted, "learned") - right(planted, "default")) < 0.02
+    assert abs(right(planted, "learned") - right(planted, "votes")) < 0.02
 
 
 def test_one_annotator_that_agrees_with_itself_proves_nothing():
@@ -76,7 +76,7 @@ def test_people_alone_on_one_pair_a_prompt_are_decided_as_by_default():
         planted.voter(f"w{number}", 0.7 + number / 20, share=0.6)
     planted.gold(150)
     votes = planted.votes()
-    assert chances(votes, "learned")[0].tolist() == chances(votes, "default")[0].tolist()
+    assert chances(votes, "learned")[0].tolist() == chances(votes, "votes")[0].tolist()
 
 
 def judged(pairs=1200, seed=0):
@@ -100,7 +100,7 @@ def test_judges_that_share_their_errors_are_worth_less_than_their_agreement_says
     weight = dict(zip(model.voices.names, model.beside.weights[0].tolist(), strict=True))
     assert weight["own"] > 3 * max(weight[f"judge{i}"] for i in range(5))
     assert weight["came"] == 1
-    assert right(planted, "learned") > right(planted, "default") + 0.01
+    assert right(planted, "learned") > right(planted, "votes") + 0.01
 
 
 def test_length_counts_only_under_a_policy_that_says_so():
@@ -139,7 +139,7 @@ def test_a_model_is_read_as_it_was_written():
     for policy in POLICIES:
         text = fit_label_model(planted.votes(), POLICIES[policy]).to_json()
         assert LabelModel.from_json(text).to_json() == text
-        assert ('"beside"' in text) == (policy != "default")
+        assert ('"beside"' in text) == (policy != "votes")
 
 
 def test_what_other_pairs_say_is_told_where_it_counts():

@@ -13,7 +13,7 @@ from prefcurate.transforms.consensus.decide import Beliefs, Override, Rules, dec
 from prefcurate.transforms.consensus.options import POLICIES, ConsensusOptions
 from prefcurate.transforms.consensus.words import Said, who_said_what
 
-POLICY = POLICIES["default"]
+POLICY = POLICIES["votes"]
 PROVEN = Strata(((0.0, 0, 0), (0.6, 5, 3), (0.7, 5, 4), (0.8, 10, 7), (0.9, 40, 35), (0.95, 0, 0)))
 
 
@@ -215,5 +215,5 @@ def test_who_said_what(acts, words):
 
 
 def test_an_unknown_policy_is_refused_by_name():
-    with pytest.raises(ValueError, match="there is no policy 'bold'; known policies: default"):
+    with pytest.raises(ValueError, match="there is no policy 'bold'; known policies: default, learned"):
         ConsensusOptions(policy="bold")

@@ -10,7 +10,7 @@ from prefcurate.transforms.consensus.options import POLICIES
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, label_without_gold, majority, votes_of
 from tests.transforms.consensus.planted import Planted
 
-POLICY = POLICIES["default"]
+POLICY = POLICIES["votes"]
 
 
 def fitted(planted: Planted) -> LabelModel:
