@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from prefcurate.pipelines.explain import change_lines, worth_lines
 from prefcurate.pipelines.plain import clip, line, neutral, wrapped
+from prefcurate.transforms.consensus.explain import Explained, explain
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.publish.story import PairStory, Published, Row, find_pairs, standing, tell
 from prefcurate.transforms.store.store import Store
@@ -26,6 +28,15 @@ _STATUS = {
     "believed_less": "is believed less",
     "excluded": "is left out",
 }
+_UNEXPLAINED = (
+    "how much each opinion is worth cannot be told: the model that decided is not there (an earlier prefcurate decided, or a "
+    "forgetting cleared it); `prefcurate run CONFIG --stages consensus` decides again"
+)
+_SINCE = (
+    "how much each opinion is worth cannot be told: opinions have come or gone since it was decided; "
+    "`prefcurate run CONFIG` decides again"
+)
+_SAME = 1e-6
 _TEXT = 1500
 _OPINIONS = 40
 
@@ -41,11 +52,12 @@ def show(store: Store, identity: str) -> str:
         pairs = [f"  {pair}  {line(text, 60)}" for pair, _, text in found]
         return "\n".join([f"{identity!r} fits several comparisons; name one of them:", *pairs])
     pair, prompt, _ = found[0]
-    return render(tell(standing(store), pair, prompt))
+    snapshot = standing(store)
+    return render(tell(snapshot, pair, prompt), explain(snapshot, prompt, pair))
 
 
-def render(story: PairStory) -> str:
-    """A story as plain text. What people and models wrote in it is clipped, and harmless to a terminal."""
+def render(story: PairStory, explained: Explained | None = None) -> str:
+    """A story as plain text, with the decision taken apart where that is possible. What people and models wrote in it is clipped, and harmless to a terminal."""
     pair = story.comparison
     sections = [
         ("The prompt", [_text(pair["prompt_text"])]),
@@ -54,7 +66,7 @@ def render(story: PairStory) -> str:
         ("Where it came from", _came_from(story)),
         ("Who said what", _said(story)),
         ("What was noticed", _noticed(story)),
-        ("What was decided, and why", _decided(story)),
+        ("What was decided, and why", _decided(story, explained)),
         ("Who should look next", _next(story)),
         ("Where it is published", _published(story)),
     ]
@@ -156,7 +168,7 @@ def _noticed(story: PairStory) -> Iterator[str]:
         yield wrapped(f"the prompt: {', '.join(described)}")
 
 
-def _decided(story: PairStory) -> Iterator[str]:
+def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
     row = story.decision
     if row is None:
         yield "  Nothing yet: consensus has not run on this pair."
@@ -168,7 +180,22 @@ def _decided(story: PairStory) -> Iterator[str]:
         yield wrapped(f"the published label is expected to be right with {row['expected_accuracy']:.0%}{low}")
     yield wrapped(f"because: {line(row['reason'] or 'no reason was recorded', 400)}")
     yield wrapped(_tally(story, set(row["evidence"] or ())))
-    yield wrapped(f"what would change it: {_would_change(row)}")
+    if explained is None or not _is_of(explained, row):
+        yield wrapped(f"what would change it: {_would_change(row)}")
+        yield wrapped(_UNEXPLAINED if explained is None else _SINCE)
+        return
+    yield ""
+    yield from worth_lines(explained)
+    yield ""
+    yield from change_lines(explained)
+
+
+def _is_of(explained: Explained, row: Row) -> bool:
+    """Whether what stands in the store now still leads to the row."""
+    beliefs = explained.worths.beliefs
+    return (row["reason"] or "").startswith("override") or max(
+        abs(beliefs.p_a - row["p_a"]), abs(beliefs.p_b - row["p_b"])
+    ) < _SAME
 
 
 def _meaning(row: Row) -> str:

@@ -90,7 +90,7 @@ def decide(beliefs: Beliefs, rules: Rules) -> Decision:
             else f"nobody who counts has given an opinion ({beliefs.said})"
         )
         return _unpublished(beliefs, rules, None, why)
-    calibrated, found = _by_gold(beliefs, rules)
+    calibrated, found = by_gold(beliefs, rules)
     best = "a" if calibrated.p_a >= calibrated.p_b else "b"
     if calibrated.p_a == calibrated.p_b or max(calibrated.p_a, calibrated.p_b) <= calibrated.p_tie:
         return _even(calibrated, rules)
@@ -115,7 +115,7 @@ def override(beliefs: Beliefs, word: Override) -> Decision:
     return Decision(beliefs.p_a, beliefs.p_b, beliefs.p_tie, word.label, made, 1.0, None, 1.0, reason)
 
 
-def _by_gold(beliefs: Beliefs, rules: Rules) -> tuple[Beliefs, Found | None]:
+def by_gold(beliefs: Beliefs, rules: Rules) -> tuple[Beliefs, Found | None]:
     """Where gold knows how often a contested label like this is wrong, that is its probability."""
     best = "a" if beliefs.p_a >= beliefs.p_b else "b"
     kind = "assign" if beliefs.label_in not in _OTHER else "keep" if beliefs.label_in == best else "flip"

@@ -198,7 +198,7 @@ def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Si
 
 def from_elsewhere(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides) -> Floats:
     """Log-odds that a is better by what is said of both responses in other pairs; 0 under policies that do not count it."""
-    variant = _variant(fold, has_gold)
+    variant = variants(fold, has_gold)
     if model.beside is None:
         return np.zeros(len(variant))
     return _from_elsewhere(model, model.beside, acts, evidence(model, acts, variant), variant, sides)
@@ -239,12 +239,12 @@ def posterior(
     model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides, low_for: Ints | None = None
 ) -> Floats:
     """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
-    variant = _variant(fold, has_gold)
+    variant = variants(fold, has_gold)
     total = summed(model, acts, evidence(model, acts, variant, low_for), variant, sides)
     return probabilities(total, np.array(model.slopes)[variant], model.tie_share)
 
 
-def _variant(fold: Ints, has_gold: Bools) -> Ints:
+def variants(fold: Ints, has_gold: Bools) -> Ints:
     """Which parameters count for a pair: those that never saw its fold, where it has gold itself."""
     return np.where(has_gold, 1 + np.clip(fold, 0, FOLDS - 1), 0)
 

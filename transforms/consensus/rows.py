@@ -20,12 +20,9 @@ _GOLD = {1: "a", -1: "b", 0: "tie"}
 
 def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides: Mapping[str, Override]) -> pa.Table:
     """One row a comparison, in key order."""
-    beliefs = dict(_beliefs(shard, model))
-    silence = {label: Beliefs(*_prior(model), 0.0, label, 0, None, "") for label in {None, *shard.label_in}}
     judgements, ids = _evidence(shard)
     decisions = []
-    for place, comparison in enumerate(shard.comparison_ids):
-        believed = beliefs.get(place, silence[shard.label_in[place]])
+    for comparison, believed in zip(shard.comparison_ids, beliefs_of(shard, model), strict=True):
         word = overrides.get(comparison)
         decisions.append(decide(believed, rules) if word is None else override(believed, word))
     shares = _act_shares(decisions, judgements)
@@ -43,6 +40,13 @@ def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides
         for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))
     ]
     return pa.Table.from_pylist(rows, schema=TABLES["consensus"].schema)
+
+
+def beliefs_of(shard: ShardVotes, model: LabelModel) -> list[Beliefs]:
+    """What the model says of each comparison, in key order."""
+    found = dict(_beliefs(shard, model))
+    silence = {label: Beliefs(*_prior(model), 0.0, label, 0, None, "") for label in {None, *shard.label_in}}
+    return [found.get(place, silence[label]) for place, label in enumerate(shard.label_in)]
 
 
 def _prior(model: LabelModel) -> tuple[float, float, float]:
