@@ -174,6 +174,19 @@ def diff(
         typer.echo(render(diff_releases(open_store(store), a, b)))
 
 
+@app.command()
+def policies(
+    place: Annotated[str, typer.Argument(metavar="CONFIG_OR_STORE", help="the YAML file, or the store's folder or address")],
+    policies: Annotated[str, typer.Option(help="some of the policies, e.g. votes,learned@1; all by default")] = "",
+) -> None:
+    """What several policies would decide from the same opinions, side by side. Asks nobody, writes nothing."""
+    from prefcurate.pipelines.policies import compare_policies
+    from prefcurate.pipelines.policies import render as render_policies
+
+    with explaining(place):
+        typer.echo(render_policies(compare_policies(place, policies)))
+
+
 keeping.add_to(app)
 
 

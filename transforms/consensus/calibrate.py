@@ -11,44 +11,63 @@ EDGES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Lower edges of the strata of consensus probability."""
 _SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(3.0), 69)), 6)
 _RIDGE = 4.0
+_DIGITS = 9
 
 
 @dataclass(frozen=True)
 class Found:
-    """What gold says of pairs like one: how many, how often the label is right, and the lower bound (one-sided 95%)."""
+    """What gold says of pairs like one: how many, how often the label is right, and the lower bound (one-sided 95%).
 
-    n: int
+    `own` of them are of the pair's own stratum; the others, of less probability, joined because those were too few.
+    """
+
+    n: float
     rate: float
     low: float
+    own: float
+
+    @property
+    def pairs(self) -> str:
+        """ "24 gold pairs", and how many of them are as probable as this one where not all are."""
+        told = f"{self.n:.0f} gold pairs"
+        return told if self.own == self.n else f"{told}, {self.own:.0f} of them as probable as this one"
 
 
 @dataclass(frozen=True)
 class Strata:
     """Gold pairs by consensus probability: one row (lower edge, pairs, right) a stratum, edges ascending."""
 
-    rows: tuple[tuple[float, int, int], ...]
+    rows: tuple[tuple[float, float, float], ...]
 
     def like(self, probability: float, enough: int) -> Found | None:
         """What gold says of a pair whose label has this probability; None with fewer than ``enough`` pairs.
 
         A stratum with too few is joined by those below it, which can only make the answer more careful.
         """
-        n = right = 0
+        n = right = 0.0
+        own: float | None = None
         for edge, counted, correct in reversed(self.rows):
             if edge > probability:
                 continue
             n, right = n + counted, right + correct
+            own = counted if own is None else own
             if n >= enough:
-                return Found(n, (right + 0.5) / (n + 1), interval(right, n)[0])
+                return Found(n, (right + 0.5) / (n + 1), interval(right, n)[0], own)
         return None
 
 
-def strata_of(probability: Floats, right: Ints) -> Strata:
-    """Counts pairs and right ones in each stratum."""
+def strata_of(probability: Floats, right: Ints, weight: Floats | None = None) -> Strata:
+    """Counts pairs and right ones in each stratum; pairs that share one act of gold may weigh less than one."""
     place = np.searchsorted(EDGES, probability, side="right") - 1
-    n = np.bincount(place, minlength=len(EDGES))
-    correct = np.bincount(place, weights=right, minlength=len(EDGES)).astype(np.int64)
-    return Strata(tuple((edge, int(a), int(b)) for edge, a, b in zip(EDGES, n, correct, strict=True)))
+    counted = np.ones(len(place)) if weight is None else weight
+    n = np.bincount(place, weights=counted, minlength=len(EDGES)).round(_DIGITS)
+    correct = np.bincount(place, weights=counted * right, minlength=len(EDGES)).round(_DIGITS)
+    return Strata(tuple((edge, _whole(a), _whole(b)) for edge, a, b in zip(EDGES, n.tolist(), correct.tolist(), strict=True)))
+
+
+def _whole(number: float) -> float:
+    """Counts stand as whole numbers where they are."""
+    return int(number) if number == int(number) else number
 
 
 def fit_slope(total: Floats, truth: Ints, tie_share: float) -> float:

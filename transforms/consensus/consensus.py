@@ -80,15 +80,21 @@ class _Fit:
         return save_model(self.context.store.root, model)
 
 
-def fit_parts(parts: Sequence[VotePart], options: ConsensusOptions) -> LabelModel:
-    """Fits the label model to the matrices of all shards; above `Policy.fit_pairs` pairs to a sample by hash."""
+def fit_parts(parts: Sequence[VotePart], options: ConsensusOptions, without: int | None = None) -> LabelModel:
+    """Fits the label model to the matrices of all shards; above `Policy.fit_pairs` pairs to a sample by hash.
+
+    Args:
+        parts: the matrices.
+        options: the policy.
+        without: a fold whose gold is hidden, so that what is fitted can be tried on it.
+    """
     policy = options.rules()
     sample = policy.fit_pairs / max(1, sum(part.pairs for part in parts))
     cost: dict[str, float] = {}
     for part in sorted(parts):
         for annotator, price in part.cost:
             cost[annotator] = cost.get(annotator, 0.0) + price
-    tables = [read_votes(part, sample) for part in sorted(parts)]
+    tables = [read_votes(part, sample, without) for part in sorted(parts)]
     return fit_label_model(votes_of(tables or [VOTES.empty_table()]), policy, cost)
 
 

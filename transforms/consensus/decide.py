@@ -152,7 +152,7 @@ def _published(beliefs: Beliefs, rules: Rules, best: str, accuracy: float, found
             beliefs, rules, "flip", best, accuracy, found, f"{said}gold on this pair itself says {best.upper()}"
         )
     if found is not None and found.low >= rules.policy.flip_lower:
-        words = f"flips like this are right {found.rate:.0%} (lower bound {found.low:.0%}, {found.n} gold pairs)"
+        words = f"flips like this are right {found.rate:.0%} (lower bound {found.low:.0%}, {found.pairs})"
         return _row(beliefs, rules, "flip", best, accuracy, found, said + words)
     few = f"fewer than {rules.policy.flip_pairs} gold pairs like this one" if found is None else _gold_words(found)[2:]
     words = f"no evidence from gold for a flip ({few}), so {best.upper()} goes out with its probability {accuracy:.0%}"
@@ -223,4 +223,4 @@ def _word(label: str) -> str:
 def _gold_words(found: Found | None) -> str:
     if found is None:
         return ""
-    return f"; labels like this are right {found.rate:.0%} on gold (lower bound {found.low:.0%}, {found.n} pairs)"
+    return f"; labels like this are right {found.rate:.0%} (lower bound {found.low:.0%}, {found.pairs})"

@@ -24,6 +24,7 @@ from prefcurate.transforms.consensus.votes import (
     Floats,
     Ints,
     Votes,
+    act_shares,
     gold_truth,
     label_without_gold,
 )
@@ -88,7 +89,8 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
         parts = [measured, *(measured & (votes.fold != fold) for fold in range(FOLDS))]
         slopes = tuple(fit_slope(total[part], truth[part], model.tie_share) for part in parts)
     chance = probabilities(total, np.array(slopes)[1 + votes.fold], model.tie_share)
-    strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured])
+    weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
+    strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
     fitted = LabelModel(
         model.voices, model.reliability, model.silent, model.tie_share, slopes,
         model.correlation, model.gold_accuracy, strata, model.annotators, model.beside,
@@ -97,7 +99,7 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     return LabelModel.from_json(fitted.to_json())
 
 
-def _strata(chance: Floats, truth: Ints, label_in: Ints) -> dict[str, Strata]:
+def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats) -> dict[str, Strata]:
     """Gold pairs on which the consensus names a response: against the label that came, with it, or without one."""
     best = np.where(chance[:, 0] > chance[:, 1], 1, np.where(chance[:, 1] > chance[:, 0], -1, 0))
     top = np.maximum(chance[:, 0], chance[:, 1])
@@ -105,4 +107,5 @@ def _strata(chance: Floats, truth: Ints, label_in: Ints) -> dict[str, Strata]:
     came = np.abs(label_in) == 1
     classes = {"flip": named & came & (label_in == -best), "keep": named & (label_in == best), "assign": named & ~came}
     # A share of right labels among those that gold prefers one response for, or finds equal.
-    return {name: strata_of(top[chosen], (truth == best)[chosen].astype(np.int64)) for name, chosen in classes.items()}
+    right = (truth == best).astype(np.int64)
+    return {name: strata_of(top[chosen], right[chosen], weight[chosen]) for name, chosen in classes.items()}

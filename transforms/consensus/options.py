@@ -32,6 +32,8 @@ class Policy:
         learned: whether what is said of a response in other pairs of its prompt counts (`strengths.py`), and machines' weights are
             learned from people (`weights.py`).
         length: whether the longer response may be better for being longer; only where `learned`.
+        strata_of_acts: whether gold pairs that one act labelled (a ranking of nine labels 36) count as one pair when it is asked how
+            often flips are right; else each counts, and lower bounds are too sure of rankings.
         version: raised when a name is given other constants; the former version stays in `POLICIES`, under ``name@version``.
     """
 
@@ -51,6 +53,7 @@ class Policy:
     skene_pairs: int = 200_000
     learned: bool = False
     length: bool = False
+    strata_of_acts: bool = False
     version: int = 1
 
     @property

@@ -144,8 +144,13 @@ def _cost(snapshot: Snapshot, shard: int) -> tuple[tuple[str, float], ...]:
     return tuple((annotator, math.fsum(prices)) for annotator, prices in sorted(spent.items()))
 
 
-def read_votes(part: VotePart, sample: float) -> pa.Table:
-    """A matrix that `write_votes` wrote; below one, ``sample`` is the share of its pairs that is read, by hash."""
+def read_votes(part: VotePart, sample: float, without: int | None = None) -> pa.Table:
+    """A matrix that `write_votes` wrote; below one, ``sample`` is the share of its pairs that is read, by hash.
+
+    The gold of the fold ``without`` is left out.
+    """
     with opened(part.path) as stream:
         votes = pq.read_table(stream).cast(VOTES)
+    if without is not None:
+        votes = votes.filter(pc.invert(pc.and_(votes["gold"], pc.equal(votes["fold"], without))))
     return votes if sample >= 1 else votes.filter(pc.less(votes["chance"], sample))

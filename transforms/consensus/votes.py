@@ -193,3 +193,12 @@ def label_without_gold(votes: Votes) -> Ints:
     people = np.bincount(votes.pair[given & person], minlength=votes.pairs) > 0
     counted = given & (person | ~people[votes.pair])
     return majority(votes.pair[counted], votes.label[counted], votes.pairs)
+
+
+def act_shares(votes: Votes) -> Floats:
+    """What each gold pair counts where the pairs that one act of gold labelled count as one together; 1 for the others."""
+    judgement, pair = votes.judgement[votes.gold], votes.pair[votes.gold]
+    known, sizes = np.unique(distinct(judgement, pair)[0][0], return_counts=True)
+    shares = np.ones(votes.pairs)
+    np.minimum.at(shares, pair, 1.0 / sizes[np.searchsorted(known, judgement)])
+    return shares

@@ -1,0 +1,310 @@
+"""Several policies on the same annotations: what each would decide, and how they do on gold of side fit that they never saw.
+
+Choosing a policy is choosing, so side audit is not looked at. Gold is in five parts by prompt cluster; each part is decided by label
+models that were fitted without it, strata of flips included, and on the votes that would be there without it. Figures are shares of pairs,
+ties counting half; intervals are of 95%, from a bootstrap over prompt clusters (Efron 1979), the same draws for every policy, so
+that differences are paired.
+"""
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prefcurate.transforms.consensus.consensus import fit_parts
+from prefcurate.transforms.consensus.decide import Decision, Rules, decide
+from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.consensus.rows import beliefs_of
+from prefcurate.transforms.consensus.shard import ShardVotes, VotePart, read_shard
+from prefcurate.transforms.consensus.votes import NO_LABEL, Floats, Ints, gold_truth, label_without_gold, votes_of
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.store.files import join
+from prefcurate.transforms.store.snapshot import Snapshot
+
+DRAWS = 2000
+FEWEST = 10
+"""Prompt clusters below which no interval is given."""
+EXAMPLES = 3
+_LABELS = {1: "a", -1: "b", 0: "tie", NO_LABEL: None}
+_CLUSTERS = "SELECT prompt_id, prompt_cluster FROM gold"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is compared, and under which settings: the first policy is the one that the others are compared with.
+
+    Attributes:
+        policies: titles (``name@version``).
+        min_accuracy, can_ask, gold, seed: as for the stage consensus.
+    """
+
+    policies: tuple[str, ...]
+    min_accuracy: float
+    can_ask: bool
+    gold: GoldOptions
+    seed: int
+
+    def options(self, policy: str) -> ConsensusOptions:
+        """The settings of the stage under one of the policies."""
+        return ConsensusOptions(policy=policy, min_accuracy=self.min_accuracy)
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A figure with its interval; no interval where there are too few prompt clusters."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class OnGold:
+    """A policy on gold that it never saw.
+
+    Attributes:
+        published: gold pairs that it publishes a label for.
+        right: share of right labels among them; None where there are none.
+        gain: sum over them of (right - min_accuracy) for each 100 gold pairs: what policies are there to make large.
+        both: gold pairs that the first policy publishes too.
+        right_both, first_both: share of right labels of this and of the first policy there.
+        difference: of the two.
+        gain_difference: of the gains.
+    """
+
+    published: int
+    right: Figure | None
+    gain: Figure | None
+    both: int = 0
+    right_both: float | None = None
+    first_both: float | None = None
+    difference: Figure | None = None
+    gain_difference: Figure | None = None
+
+
+@dataclass
+class Differing:
+    """Pairs that a policy decides otherwise than the first one, by how; some of their ids."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[tuple[str, str, str]]] = field(default_factory=dict)
+
+    def add(self, comparison: str, first: Decision, other: Decision) -> None:
+        """Looks at one pair."""
+        kind = _difference(first, other)
+        if kind is None:
+            return
+        self.counts[kind] += 1
+        known = self.examples.setdefault(kind, [])
+        known.append((comparison, first.decision, other.decision))
+        self.examples[kind] = sorted(known)[:EXAMPLES]
+
+
+def _difference(first: Decision, other: Decision) -> str | None:
+    published = [made.weight is not None for made in (first, other)]
+    if published == [True, True]:
+        return "opposite" if first.label != other.label else None
+    if published == [False, False]:
+        return None
+    return "only first" if published[0] else "only this"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of it: for each policy, in the order asked, its decisions on all pairs, its figures on gold, its differences."""
+
+    pairs: int
+    gold_pairs: int
+    clusters: int
+    decisions: tuple[Counter[str], ...]
+    published: tuple[int, ...]
+    on_gold: tuple[OnGold, ...]
+    differing: tuple[Differing, ...]
+
+
+def compare(snapshot: Snapshot, asked: Asked) -> Comparison:
+    """Decides all pairs of a store under every policy; nobody is asked and nothing is written into the store.
+
+    One shard is in memory at a time, and the vote matrix as in the stage itself; of gold pairs, one row each is kept.
+    """
+    shards = range(snapshot.store.shards)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = [_matrix(folder, shard, read_shard(snapshot, shard, asked.gold, asked.seed)) for shard in shards]
+        models = {title: fit_parts(parts, asked.options(title)) for title in asked.policies}
+        folds = _folds_with_gold(parts)
+        unseen = {
+            (title, fold): fit_parts(parts, asked.options(title), without=fold)
+            for title in asked.policies
+            for fold in folds
+        }
+    found = [_Found() for _ in asked.policies]
+    gold = _Gold()
+    pairs = 0
+    for shard in shards:
+        votes = read_shard(snapshot, shard, asked.gold, asked.seed)
+        pairs += len(votes.comparison_ids)
+        _decide_all(votes, asked, models, found)
+        clusters = _clusters(snapshot, shard)
+        for fold in folds:
+            gold.add(votes, fold, asked, {title: unseen[title, fold] for title in asked.policies}, clusters)
+    on_gold = gold.figures(asked)
+    return Comparison(
+        pairs, len(gold.truth), len(set(gold.clusters)), tuple(each.decisions for each in found),
+        tuple(each.published for each in found), on_gold, tuple(each.differing for each in found),
+    )  # fmt: skip
+
+
+@dataclass
+class _Found:
+    decisions: Counter[str] = field(default_factory=Counter)
+    published: int = 0
+    differing: Differing = field(default_factory=Differing)
+
+
+def _matrix(folder: str, shard: int, votes: ShardVotes) -> VotePart:
+    path = join(folder, f"{shard}.parquet")
+    pq.write_table(votes.votes, path, compression="zstd")
+    return VotePart(shard, path, len(np.unique(votes.votes["pair"].to_numpy())), ())
+
+
+def _folds_with_gold(parts: Sequence[VotePart]) -> list[int]:
+    folds: set[int] = set()
+    for part in parts:
+        table = pq.read_table(part.path, columns=["gold", "fold"])
+        folds |= set(table.filter(table["gold"])["fold"].to_pylist())
+    return sorted(folds)
+
+
+def _rules(asked: Asked, title: str, model: LabelModel) -> Rules:
+    return Rules(asked.options(title).rules(), asked.min_accuracy, model.strata, asked.can_ask)
+
+
+def _decided(shard: ShardVotes, asked: Asked, title: str, model: LabelModel) -> list[Decision]:
+    rules = _rules(asked, title, model)
+    return [decide(beliefs, rules) for beliefs in beliefs_of(shard, model)]
+
+
+def _decide_all(shard: ShardVotes, asked: Asked, models: Mapping[str, LabelModel], found: Sequence[_Found]) -> None:
+    first: list[Decision] = []
+    for title, each in zip(asked.policies, found, strict=True):
+        made = _decided(shard, asked, title, models[title])
+        first = first or made
+        each.decisions.update(decision.decision for decision in made)
+        each.published += sum(decision.weight is not None for decision in made)
+        for comparison, one, other in zip(shard.comparison_ids, first, made, strict=True):
+            each.differing.add(comparison, one, other)
+
+
+def _clusters(snapshot: Snapshot, shard: int) -> dict[str, str]:
+    with snapshot.connect(["gold"], shard) as connection:
+        return dict(connection.sql(_CLUSTERS).fetchall())
+
+
+def without_gold(shard: ShardVotes, fold: int) -> tuple[ShardVotes, dict[int, int]]:
+    """The prompts with gold in a fold as they would be without it, and what that gold says, by place among them."""
+    hidden = pc.and_(shard.votes["gold"], pc.equal(shard.votes["fold"], fold))
+    prompts = {shard.prompt_ids[place] for place in set(shard.votes.filter(hidden)["pair"].to_pylist())}
+    kept = [place for place, prompt in enumerate(shard.prompt_ids) if prompt in prompts]
+    renumbered = {place: number for number, place in enumerate(kept)}
+    votes = shard.votes.filter(pc.is_in(shard.votes["pair"], value_set=pa.array(kept, pa.int32())))
+    at = votes.schema.get_field_index("pair")
+    numbers = pa.array([renumbered[place] for place in votes["pair"].to_pylist()], pa.int32())
+    votes = votes.set_column(at, votes.schema.field(at), numbers)
+    places, whole = np.unique(votes["pair"].to_numpy()), votes_of([votes])
+    labels = [shard.label_in[place] for place in kept]
+    truth: dict[int, int] = {}
+    for place, said, came in zip(places.tolist(), gold_truth(whole).tolist(), label_without_gold(whole).tolist(), strict=True):
+        labels[place] = _LABELS[came]
+        if said != NO_LABEL:
+            truth[place] = said
+    ids = ([shard.comparison_ids[place] for place in kept], [shard.prompt_ids[place] for place in kept])
+    return ShardVotes(*ids, labels, votes.filter(pc.invert(votes["gold"])), []), truth
+
+
+@dataclass
+class _Gold:
+    """What every policy says of every gold pair that it never saw: +1, -1, or `NO_LABEL` where it publishes nothing."""
+
+    truth: list[int] = field(default_factory=list)
+    clusters: list[str] = field(default_factory=list)
+    said: dict[str, list[int]] = field(default_factory=dict)
+
+    def add(
+        self, shard: ShardVotes, fold: int, asked: Asked, models: Mapping[str, LabelModel], clusters: Mapping[str, str]
+    ) -> None:
+        hidden, truth = without_gold(shard, fold)
+        places = sorted(truth)
+        self.truth += [truth[place] for place in places]
+        self.clusters += [clusters.get(prompt, prompt) for prompt in (hidden.prompt_ids[place] for place in places)]
+        for title, model in models.items():
+            made = _decided(hidden, asked, title, model)
+            self.said.setdefault(title, []).extend(_published(made[place]) for place in places)
+
+    def figures(self, asked: Asked) -> tuple[OnGold, ...]:
+        if not self.truth:
+            return tuple(OnGold(0, None, None) for _ in asked.policies)
+        _, cluster = np.unique(self.clusters, return_inverse=True)
+        truth = np.array(self.truth)
+        scores = [_scores(truth, np.array(self.said[title])) for title in asked.policies]
+        return tuple(_on_gold(score, scores[0], cluster, asked) for score in scores)
+
+
+def _published(made: Decision) -> int:
+    return NO_LABEL if made.weight is None else {"a": 1, "b": -1}[str(made.label)]
+
+
+def _scores(truth: Ints, said: Ints) -> Floats:
+    """1 for right, 0 for wrong, a half where gold finds neither better; NaN where nothing is published."""
+    right = np.where(truth == 0, 0.5, (truth == said).astype(np.float64))
+    return np.where(said == NO_LABEL, np.nan, right)
+
+
+def _on_gold(score: Floats, first: Floats, cluster: Ints, asked: Asked) -> OnGold:
+    out, both = ~np.isnan(score), ~np.isnan(score) & ~np.isnan(first)
+    gain, gain_first = (np.where(np.isnan(s), 0.0, s - asked.min_accuracy) * 100 for s in (score, first))
+    everywhere = np.ones(len(score))
+    right, gained, difference, gain_difference = _shares(
+        [
+            (np.where(out, score, 0.0), out),
+            (gain, everywhere),
+            (np.where(both, score - first, 0.0), both),
+            (gain - gain_first, everywhere),
+        ],
+        cluster,
+        asked.seed,
+    )
+    found = OnGold(int(out.sum()), right, gained)
+    if score is first or not both.any():
+        return found
+    means = (float(score[both].mean()), float(first[both].mean()))
+    return replace(found, both=int(both.sum()), right_both=means[0], first_both=means[1], difference=difference,
+                   gain_difference=gain_difference)  # fmt: skip
+
+
+def _shares(sums: Sequence[tuple[Floats, Floats]], cluster: Ints, seed: int) -> list[Figure | None]:
+    """Of sums over pairs, the one by the other, with intervals over clusters; the same seed draws the same clusters."""
+    columns = [np.bincount(cluster, values.astype(np.float64)) for pair in sums for values in pair]
+    of_cluster = np.stack(columns, axis=1)
+    total = of_cluster.sum(axis=0)
+    many = len(of_cluster)
+    rng = np.random.default_rng(seed)
+    draws = DRAWS if many >= FEWEST else 0
+    drawn = np.array([of_cluster[rng.integers(0, many, many)].sum(axis=0) for _ in range(draws)]).reshape(draws, -1)
+    return [_figure(total[at : at + 2], drawn[:, at : at + 2]) for at in range(0, of_cluster.shape[1], 2)]
+
+
+def _figure(total: Floats, drawn: Floats) -> Figure | None:
+    if not total[1]:
+        return None
+    value = float(total[0] / total[1])
+    drawn = drawn[drawn[:, 1] > 0]
+    if not len(drawn):
+        return Figure(value, None, None)
+    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
+    return Figure(value, float(low), float(high))
