@@ -176,7 +176,9 @@ def diff(
 
 @app.command()
 def policies(
-    place: Annotated[str, typer.Argument(metavar="CONFIG_OR_STORE", help="the YAML file, or the store's folder or address")],
+    place: Annotated[
+        str, typer.Argument(metavar="CONFIG_OR_STORE", help="the YAML file, or the store's folder or address")
+    ],
     policies: Annotated[str, typer.Option(help="some of the policies, e.g. votes,learned@1; all by default")] = "",
 ) -> None:
     """What several policies would decide from the same opinions, side by side. Asks nobody, writes nothing."""

@@ -164,7 +164,9 @@ def _percent(figure: Figure | None) -> str:
 def _points(figure: Figure | None) -> str:
     if figure is None:
         return "-"
-    between = f" ({figure.low:+.1f} to {figure.high:+.1f})" if figure.low is not None and figure.high is not None else ""
+    between = (
+        f" ({figure.low:+.1f} to {figure.high:+.1f})" if figure.low is not None and figure.high is not None else ""
+    )
     return f"{figure.value:+.1f}{between}"
 
 

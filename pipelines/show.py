@@ -192,10 +192,10 @@ def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
 
 def _is_of(explained: Explained, row: Row) -> bool:
     """Whether what stands in the store now still leads to the row."""
-    beliefs = explained.worths.beliefs
-    return (row["reason"] or "").startswith("override") or max(
-        abs(beliefs.p_a - row["p_a"]), abs(beliefs.p_b - row["p_b"])
-    ) < _SAME
+    made = explained.made
+    moved = max(abs(made.p_a - row["p_a"]), abs(made.p_b - row["p_b"]))
+    overridden = (row["reason"] or "").startswith("override")
+    return list(explained.evidence) == list(row["evidence"] or ()) and (overridden or moved < _SAME)
 
 
 def _meaning(row: Row) -> str:

@@ -62,7 +62,9 @@ def strata_of(probability: Floats, right: Ints, weight: Floats | None = None) ->
     counted = np.ones(len(place)) if weight is None else weight
     n = np.bincount(place, weights=counted, minlength=len(EDGES)).round(_DIGITS)
     correct = np.bincount(place, weights=counted * right, minlength=len(EDGES)).round(_DIGITS)
-    return Strata(tuple((edge, _whole(a), _whole(b)) for edge, a, b in zip(EDGES, n.tolist(), correct.tolist(), strict=True)))
+    return Strata(
+        tuple((edge, _whole(a), _whole(b)) for edge, a, b in zip(EDGES, n.tolist(), correct.tolist(), strict=True))
+    )
 
 
 def _whole(number: float) -> float:

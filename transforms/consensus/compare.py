@@ -219,7 +219,9 @@ def without_gold(shard: ShardVotes, fold: int) -> tuple[ShardVotes, dict[int, in
     places, whole = np.unique(votes["pair"].to_numpy()), votes_of([votes])
     labels = [shard.label_in[place] for place in kept]
     truth: dict[int, int] = {}
-    for place, said, came in zip(places.tolist(), gold_truth(whole).tolist(), label_without_gold(whole).tolist(), strict=True):
+    for place, said, came in zip(
+        places.tolist(), gold_truth(whole).tolist(), label_without_gold(whole).tolist(), strict=True
+    ):
         labels[place] = _LABELS[came]
         if said != NO_LABEL:
             truth[place] = said

@@ -22,12 +22,14 @@ class Explained:
         made: the decision of the consensus, whatever an override says.
         worths: what each opinion is worth in it.
         changes: what would change it.
+        evidence: ids of the annotations that it rests on, as in the table `consensus`.
     """
 
     how: How
     made: Decision
     worths: Worths
     changes: tuple[Change, ...]
+    evidence: tuple[str, ...] = ()
 
 
 def explain(snapshot: Snapshot, prompt_id: str, comparison_id: str) -> Explained | None:
@@ -51,4 +53,6 @@ def explain(snapshot: Snapshot, prompt_id: str, comparison_id: str) -> Explained
     made = decide(beliefs_of(shard, model)[place], rules)
     may_be_gold = bool(how.gold.annotators or how.gold.sources)
     found = changes(shard, place, model, rules, may_be_gold)
-    return Explained(how, made, worths(shard, place, model, rules), tuple(found))
+    said = zip(shard.votes["pair"].to_pylist(), shard.annotation_ids, strict=True)
+    evidence = tuple(sorted(annotation for pair, annotation in said if pair == place))
+    return Explained(how, made, worths(shard, place, model, rules), tuple(found), evidence)
