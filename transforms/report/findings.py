@@ -11,7 +11,7 @@ from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 4
+ALGORITHM = 5
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]
@@ -172,6 +172,40 @@ class Queue:
 
 
 @dataclass(frozen=True)
+class Stratum:
+    """What gold of side fit says of labels of one kind and one range of consensus probability.
+
+    Attributes:
+        kind: flip (against the label that came), keep (with it), assign (none came).
+        low, high: the range.
+        pairs, right: gold pairs in it, and those on which gold agrees; pairs of one act may count as one together.
+        joined: pairs after those of less probability joined, where its own were too few; None where all together are too few.
+        rate, rate_low: of right ones among those, and its lower bound (one-sided 95%).
+        proven: such flips are made.
+    """
+
+    kind: str
+    low: float
+    high: float
+    pairs: float
+    right: float
+    joined: float | None
+    rate: float | None
+    rate_low: float | None
+    proven: bool
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The policy that decided, and the evidence it had; `enough` gold pairs are what it wants of a stratum."""
+
+    policy: str
+    min_accuracy: float
+    enough: int
+    strata: tuple[Stratum, ...]
+
+
+@dataclass(frozen=True)
 class Findings:
     """All figures of the report. The same state of a store gives the same figures and the same bytes.
 
@@ -185,6 +219,7 @@ class Findings:
         voices: the labels of each source, with what they may be about.
         annotators: some of them; `annotator_statuses` counts all of them.
         rubrics, criteria: how many there are of each status; `best_criteria` shows some.
+        proof: None where consensus has not run, or an earlier prefcurate ran it.
     """
 
     algorithm: int
@@ -210,6 +245,7 @@ class Findings:
     criteria: Mapping[str, int]
     best_criteria: tuple[Criterion, ...]
     queues: tuple[Queue, ...]
+    proof: Proof | None = None
 
     @property
     def rows(self) -> int:

@@ -23,6 +23,7 @@ from prefcurate.transforms.report.findings import (
     Queue,
     Spent,
 )
+from prefcurate.transforms.report.proof import proof_of
 from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
 from prefcurate.transforms.report.side_by_side import voices
 from prefcurate.transforms.report.sums import summed
@@ -71,6 +72,7 @@ def gather(snapshot: Snapshot, release: str | None, shards: Iterable[ShardFigure
         spent=tuple(Spent(*key, *n) for key, n in summed((figures.calls for figures in shards), 3)),
         flags=tuple(Flagged(*key, *n) for key, n in summed((figures.flags for figures in shards), 2)),
         queues=tuple(Queue(*key, *n) for key, n in summed((figures.queues for figures in shards), 1)),
+        proof=proof_of(snapshot.store),
         **_of_no_prompt(snapshot),
     )
 

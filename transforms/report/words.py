@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from prefcurate.transforms.ingest.agreement import PLURALS
 from prefcurate.transforms.measures.rules import FEWEST, says_alone
 from prefcurate.transforms.report.alpha import Estimate
-from prefcurate.transforms.report.findings import Agreement, Findings, Share
+from prefcurate.transforms.report.findings import Agreement, Findings, Share, Stratum
 from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
 
 KINDS = {"person": "a person", "llm_judge": "an LLM judge", "reward_model": "a reward model", "program": "a program"}
@@ -268,3 +268,17 @@ def selection(overall: Agreement) -> str:
         f"Leaving pairs out counts too: {overall.before.agreement:.1%} of all {overall.before.pairs:,} pairs with a label that "
         f"came in agree with gold, and {overall.after.agreement:.1%} of the {overall.after.pairs:,} that are given a label to publish."
     )
+
+
+def follows(row: Stratum, enough: int) -> str:
+    """What is done with labels of a stratum."""
+    if row.kind != "flip":
+        return "the probability comes from the opinions; gold is shown beside it"
+    if row.joined is None:
+        return f"softened: fewer than {enough} gold pairs, with those of less probability too"
+    how = "" if row.joined == row.pairs else f", with those of less probability ({row.joined:.0f} in all)"
+    return f"flipped{how}" if row.proven else f"softened{how}: gold does not show that such flips are right"
+
+
+STRATA = {"flip": "against the label that came", "keep": "with the label that came", "assign": "where no label came"}
+"""Kinds of published labels, for the table of what gold says of them."""
