@@ -9,7 +9,7 @@ from typing import Literal
 
 import pyarrow as pa
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 PART = pa.struct(
     [("type", pa.string()), ("text", pa.string()), ("uri", pa.string()), ("sha256", pa.string()), ("json", pa.string())]
@@ -279,6 +279,10 @@ _ALL = (
         weight=_F,
         reason=_S,
         evidence=STRINGS,  # annotation ids
+        agreement=_F,  # of the opinions that count and name a response, the share that names the label's
+        confidence=_F,  # of heads that never saw the prompt's cluster, in the label: mean over their epochs
+        variability=_F,  # its standard deviation over the epochs
+        region=_S,  # easy, ambiguous, hard: by confidence and variability
     ),
     _table(
         "annotators",
@@ -380,6 +384,7 @@ PREFERENCES = pa.schema(
         ("sources", STRINGS),
         ("licences", STRINGS),
         ("split", _S),
+        ("band", _S),  # easy, medium, hard
     ]
 )
 """The columns of a published release (`STORE/releases/<id>/<split>-*.parquet`)."""

@@ -290,7 +290,7 @@ SELECT c.comparison_id, c.prompt_id, NULL::VARCHAR AS group_id, plain(c.prompt) 
     plain(CASE o.label WHEN 'a' THEN c.response_a ELSE c.response_b END) AS chosen,
     plain(CASE o.label WHEN 'a' THEN c.response_b ELSE c.response_a END) AS rejected,
     greatest(o.p_a, o.p_b) + o.p_tie / 2 AS p_chosen, 0.0::DOUBLE AS preference_margin, o.weight, o.decision,
-    'consensus' AS label_source, ['made'] AS sources, ['MIT'] AS licences, s.split
+    'consensus' AS label_source, ['made'] AS sources, ['MIT'] AS licences, s.split, NULL::VARCHAR AS band
 FROM read_parquet($comparisons) c JOIN read_parquet($consensus) o USING (comparison_id)
 JOIN best USING (comparison_id) JOIN splits s ON s.prompt_id = c.prompt_id
 WHERE trim(c.response_a_text) <> '' AND trim(c.response_b_text) <> '' AND c.response_a_text <> c.response_b_text

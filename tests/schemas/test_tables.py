@@ -31,14 +31,14 @@ CONTRACT = {
 VIEWS = {"screening", "clusters", "consensus", "annotators", "routes"}
 PREFERENCE_COLUMNS = (
     "comparison_id prompt_id group_id prompt chosen rejected p_chosen preference_margin weight decision label_source sources "
-    "licences split"
+    "licences split band"
 )
 
 
 def test_the_schema_version():
-    assert SCHEMA_VERSION == 1
+    assert SCHEMA_VERSION == 2
     for table in TABLES.values():
-        assert table.schema.metadata == {b"prefcurate.schema": b"1"}
+        assert table.schema.metadata == {b"prefcurate.schema": b"2"}
 
 
 @pytest.mark.parametrize("name", CONTRACT)

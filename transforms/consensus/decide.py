@@ -28,6 +28,7 @@ class Beliefs:
         opinions: how many acts were heard.
         gold: what gold annotations of side fit say of this very comparison (a, b, tie), None where there are none.
         said: who said what, in words.
+        for_a, for_b: how many acts were heard that prefer a, or b.
     """
 
     p_a: float
@@ -38,6 +39,15 @@ class Beliefs:
     opinions: int
     gold: str | None
     said: str
+    for_a: int = 0
+    for_b: int = 0
+
+    def agreement(self, label: str | None) -> float | None:
+        """Of the acts that prefer a response, the share that prefers the label's; None for no such act or label."""
+        named = self.for_a + self.for_b
+        if label not in _OTHER or not named:
+            return None
+        return round((self.for_a if label == "a" else self.for_b) / named, _DIGITS)
 
 
 @dataclass(frozen=True)

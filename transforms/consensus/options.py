@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from prefcurate.transforms.options import Options
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised by hand when the fit or the rules below change what is decided from the same annotations."""
 
 

@@ -22,7 +22,8 @@ def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides
     """One row a comparison, in key order."""
     judgements, ids = _evidence(shard)
     decisions = []
-    for comparison, believed in zip(shard.comparison_ids, beliefs_of(shard, model), strict=True):
+    beliefs = beliefs_of(shard, model)
+    for comparison, believed in zip(shard.comparison_ids, beliefs, strict=True):
         word = overrides.get(comparison)
         decisions.append(decide(believed, rules) if word is None else override(believed, word))
     shares = _act_shares(decisions, judgements)
@@ -36,6 +37,7 @@ def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides
             "label_in": shard.label_in[place],
             "weight": None if decision.weight is None else round(decision.weight * shares[place], _DIGITS),
             "evidence": ids[place],
+            "agreement": beliefs[place].agreement(decision.label),
         }
         for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))
     ]
@@ -81,6 +83,8 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
                 sum(act.heard for act in said[pair]),
                 _GOLD.get(int(gold[pair])),
                 "; ".join(filter(None, (who_said_what(said[pair], int(best[pair])), said_elsewhere(elsewhere[pair])))),
+                sum(act.heard and act.vote > 0 for act in said[pair]),
+                sum(act.heard and act.vote < 0 for act in said[pair]),
             ),  # fmt: skip
         )
 

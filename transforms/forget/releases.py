@@ -160,8 +160,16 @@ def _left(connection: duckdb.DuckDBPyConnection, release: Release, folder: str) 
     for batch in connection.sql(query).to_arrow_reader(ROWS):
         table = pa.table(batch)
         if folder.startswith("exports/trl/"):
-            table = trl_rows(table.cast(PREFERENCES))
-        yield table.cast(schema_of(folder))
+            table = trl_rows(_whole(table, PREFERENCES))
+        yield _whole(table, schema_of(folder))
+
+
+def _whole(table: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Rows of an earlier release lack the columns that came later."""
+    for field in schema:
+        if field.name not in table.column_names:
+            table = table.append_column(field, pa.nulls(len(table), field.type))
+    return table.select(schema.names).cast(schema)
 
 
 def _seal(store: Store, release: Release, files: Sequence[ReleaseFile]) -> str:

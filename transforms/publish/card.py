@@ -8,7 +8,7 @@ import yaml
 
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.publish.mask import MASKED
-from prefcurate.transforms.publish.options import SPLITS
+from prefcurate.transforms.publish.options import SPLITS, BandOptions
 
 _COLUMNS = {
     "comparison_id": "hash of the prompt and both responses; `prefcurate show` tells everything about it",
@@ -25,6 +25,7 @@ _COLUMNS = {
     "sources": "the configured sources that hold the pair",
     "licences": "their licences",
     "split": "train, validation or test",
+    "band": "for a curriculum: easy (a probable label that nobody contradicts), hard (a doubtful or contested one), medium",
 }
 _HUB_LICENCES = frozenset(
     [
@@ -118,6 +119,7 @@ def _origin(manifest: Mapping[str, Any]) -> str:
             f"## How the labels were decided{_decided_by(manifest)}",
             _table(("decision", "pairs"), [(name, str(n)) for name, n in decisions]),
             _table(("label from", "pairs"), [(name, str(n)) for name, n in by]),
+            *_bands(manifest),
             "## What is withheld",
             "`withheld/*.parquet` names every pair that is not published.",
             _table(
@@ -136,6 +138,18 @@ def _decided_by(manifest: Mapping[str, Any]) -> str:
         f"\n\nBy the policy `{told['policy']}`; a pair is published where its label is expected to be right at least "
         f"{told['min_accuracy']:.0%} of the time."
     )
+
+
+def _bands(manifest: Mapping[str, Any]) -> list[str]:
+    counts = manifest["counts"].get("band")
+    if not counts:
+        return []
+    told = (manifest["configuration"].get("publish") or {}).get("bands") or BandOptions().model_dump()
+    return [
+        f"Curriculum bands: easy is at least {told['easy']:.0%} probable and contradicted by nobody who counts; hard is less than "
+        f"{told['hard']:.0%} probable, or half or more of those who name a response name the other one.",
+        _table(("band", "pairs"), [(name, str(counts[name])) for name in ("easy", "medium", "hard") if name in counts]),
+    ]
 
 
 def _limits(manifest: Mapping[str, Any]) -> str:

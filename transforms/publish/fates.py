@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prefcurate.transforms.publish.options import BandOptions
 from prefcurate.transforms.publish.plan import plan_file
 from prefcurate.transforms.publish.work import Load, ShardTask, read_work, write_work
 from prefcurate.transforms.store.duck import connect
@@ -22,6 +23,7 @@ REASONS: dict[str, str] = {
     "people_draw": "it is held out and the people who labelled it prefer neither response",
     "split_conflict": "it was given one split, and its near duplicates or conversation another that stands above it",
     "contaminated": "the prompt, or a near duplicate of it, is in a benchmark: it may not be trained on",
+    "band_left_out": "its curriculum band is none of `publish.bands.train`",
     "duplicate": "a near duplicate with more evidence is published instead",
     "beyond_max_per_prompt": "the prompt already has as many pairs as the settings allow",
 }
@@ -52,6 +54,7 @@ FACTS = pa.schema(
         ("people", _I),
         ("people_a", _I),
         ("people_b", _I),
+        ("agreement", _F),
     ]
 )
 FATES = pa.schema(
@@ -69,6 +72,7 @@ FATES = pa.schema(
         ("label_source", _S),
         ("reason", _S),  # null for a pair that is to be published
         ("detail", _S),
+        ("band", _S),
     ]
 )
 _FACTS = """
@@ -95,7 +99,8 @@ _FACTS = """
         c.no_prompt, c.empty, c.identical, c.non_text, c.bytes,
         o.p_a, o.p_tie, o.label_in, o.label, o.decision, o.weight, o.reason AS why,
         coalesce(len(o.evidence), 0) AS evidence,
-        coalesce(people, 0) AS people, coalesce(people_a, 0) AS people_a, coalesce(people_b, 0) AS people_b
+        coalesce(people, 0) AS people, coalesce(people_a, 0) AS people_a, coalesce(people_b, 0) AS people_b,
+        o.agreement
     FROM plan p JOIN texts c USING (comparison_id)
     LEFT JOIN overall o USING (comparison_id) LEFT JOIN people USING (comparison_id)
     ORDER BY p.prompt_id, p.comparison_id
@@ -119,6 +124,18 @@ _FATES = """
                 ELSE p_a + p_tie / 2 END AS p_first
         FROM sourced
     ),
+    probable AS (
+        SELECT *, CASE chosen WHEN 'a' THEN p_first ELSE 1 - p_first END AS p_chosen,
+            CASE label_source WHEN 'override' THEN 1 WHEN 'people' THEN
+                CASE chosen WHEN 'a' THEN people_a ELSE people_b END / nullif(people_a + people_b, 0)
+                ELSE agreement END AS agreed
+        FROM labelled
+    ),
+    banded AS (
+        SELECT *, CASE WHEN chosen IS NULL THEN NULL WHEN p_chosen < $hard OR coalesce(agreed, 0) <= 0.5 THEN 'hard'
+            WHEN p_chosen >= $easy AND agreed = 1 THEN 'easy' ELSE 'medium' END AS band
+        FROM probable
+    ),
     judged AS (
         SELECT *, CASE
             WHEN decision IS NULL THEN 'undecided'
@@ -130,22 +147,24 @@ _FATES = """
             WHEN decision = 'hold' THEN 'held'
             WHEN chosen IS NULL THEN CASE label_source WHEN 'people' THEN 'people_draw' ELSE 'tie' END
             WHEN split <> group_split THEN 'split_conflict'
-            WHEN split = 'train' AND benchmark IS NOT NULL THEN 'contaminated' END AS verdict
-        FROM labelled
+            WHEN split = 'train' AND benchmark IS NOT NULL THEN 'contaminated'
+            WHEN split = 'train' AND band NOT IN (SELECT unnest($bands)) THEN 'band_left_out' END AS verdict
+        FROM banded
     )
     SELECT comparison_id, prompt_id, split, pair_cluster, evidence, bytes, chosen,
-        CASE chosen WHEN 'a' THEN p_first ELSE 1 - p_first END AS p_chosen,
-        coalesce(weight, 1) AS weight,
+        p_chosen, coalesce(weight, 1) AS weight,
         CASE WHEN label_source <> 'people' THEN decision WHEN chosen = label_in THEN 'keep'
             WHEN label_in IN ('a', 'b') THEN 'flip' ELSE 'assign' END AS decision,
         label_source, verdict AS reason,
         CASE WHEN verdict IN ('dropped', 'held') THEN why WHEN verdict = 'contaminated' THEN benchmark
-            WHEN verdict = 'split_conflict' THEN split || ' gives way to ' || group_split END AS detail
+            WHEN verdict = 'split_conflict' THEN split || ' gives way to ' || group_split
+            WHEN verdict = 'band_left_out' THEN band END AS detail,
+        band
     FROM judged ORDER BY prompt_id, comparison_id
 """
 
 
-def fates(facts: pa.Table) -> pa.Table:
+def fates(facts: pa.Table, bands: BandOptions) -> pa.Table:
     """The fate of every pair, from what is known about it (`FACTS` to `FATES`).
 
     Held-out pairs carry the label that most people gave (neither where that is a tie), with the share of people who gave it (a
@@ -155,14 +174,15 @@ def fates(facts: pa.Table) -> pa.Table:
     """
     with connect() as connection:
         connection.register("facts", facts)
-        return connection.sql(_FATES).to_arrow_table().cast(FATES)
+        params = {"easy": bands.easy, "hard": bands.hard, "bands": list(bands.train)}
+        return connection.sql(_FATES, params=params).to_arrow_table().cast(FATES)
 
 
-def judge_shard(task: ShardTask) -> Iterator[Load]:
+def judge_shard(task: ShardTask, bands: BandOptions) -> Iterator[Load]:
     """Writes the fates of a shard's pairs and tells how much text of it is to be published."""
     if not exists(plan_file(task.work, task.shard)):
         return
-    judged = fates(_facts(task))
+    judged = fates(_facts(task), bands)
     write_work(fates_file(task.work, task.shard), [judged], FATES)
     published = judged.filter(judged["reason"].is_null())
     yield Load(task.shard, pc.sum(published["bytes"]).as_py() or 0)

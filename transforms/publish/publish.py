@@ -47,7 +47,7 @@ class Publish(beam.PTransform):
             planned
             | "shards" >> beam.FlatMap(shard_tasks).with_output_types(ShardTask)
             | "spread shards" >> beam.Reshuffle()
-            | "judge pairs" >> beam.FlatMap(judge_shard).with_output_types(Load)
+            | "judge pairs" >> beam.FlatMap(judge_shard, self.options.bands).with_output_types(Load)
             | "all loads" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "settle" >> beam.FlatMap(settle, the_plan).with_output_types(FileTask)
             | "spread files" >> beam.Reshuffle()

@@ -63,7 +63,7 @@ _PUBLISHED = """
         plain(CASE s.chosen WHEN 'a' THEN c.response_a ELSE c.response_b END) AS chosen,
         plain(CASE s.chosen WHEN 'a' THEN c.response_b ELSE c.response_a END) AS rejected,
         s.p_chosen, 2 * s.p_chosen - 1 AS preference_margin, s.weight, s.decision, s.label_source,
-        coalesce(g.sources, []) AS sources, coalesce(g.licences, []) AS licences, s.split
+        coalesce(g.sources, []) AS sources, coalesce(g.licences, []) AS licences, s.split, s.band
     FROM settled s JOIN comparisons c USING (comparison_id) LEFT JOIN given g USING (comparison_id)
     WHERE s.reason IS NULL
     ORDER BY s.prompt_id, s.comparison_id

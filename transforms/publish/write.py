@@ -22,7 +22,7 @@ from prefcurate.transforms.store.files import exists, join, replacing
 GROUP_BYTES = 64 * 2**20
 """Bytes of a row group before compression; 128 MB is what readers may be asked to hold."""
 
-TALLIED = ("decision", "label_source", "sources", "licences", "reason")
+TALLIED = ("decision", "label_source", "sources", "licences", "reason", "band")
 """Columns whose values are counted for the manifest and the card."""
 
 

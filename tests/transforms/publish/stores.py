@@ -63,7 +63,7 @@ def publish(store: Store, options: PublishOptions = TRAIN_ONLY, configuration: s
     """What the stage does, step by step in this process; `test_beam_and_plain_calls_give_the_same_bytes` holds them together."""
     stage = context(store, "publish", READS, WRITES)
     planned = plan(stage.pin(), stage, options.splits)
-    loads = [load for task in shard_tasks(planned) for load in judge_shard(task)]
+    loads = [load for task in shard_tasks(planned) for load in judge_shard(task, options.bands)]
     files = [file for task in settle(loads, planned) for file in write_release(task, options)]
     told = list(seal(files, planned, stage, configuration))
     keyed = itertools.groupby(

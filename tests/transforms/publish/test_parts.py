@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.card import dataset_card
 from prefcurate.transforms.publish.fates import FACTS, FATES, REASONS, fates
+from prefcurate.transforms.publish.options import BandOptions
 from prefcurate.transforms.publish.rows import WITHHELD, settled
 from prefcurate.transforms.publish.seal import name_files
 from prefcurate.transforms.publish.settle import CONTENDERS, DUPLICATES, duplicates, pack
@@ -40,11 +41,49 @@ FACT = {
     "people_a": 0,
     "people_b": 0,
 }
+BANDS = BandOptions()
 HELD_OUT = {"split": "test", "group_split": "test"}
 
 
-def fate(**changed) -> dict:
-    return fates(pa.Table.from_pylist([{**FACT, **changed}], schema=FACTS)).to_pylist()[0]
+def fate(bands: BandOptions = BANDS, **changed) -> dict:
+    return fates(pa.Table.from_pylist([{**FACT, **changed}], schema=FACTS), bands).to_pylist()[0]
+
+
+@pytest.mark.parametrize(
+    ("changed", "band"),
+    [
+        ({"p_a": 0.95, "agreement": 1.0}, "easy"),
+        ({"p_a": 0.95, "agreement": 0.8}, "medium"),
+        ({"p_a": 0.95, "agreement": 0.5}, "hard"),
+        # Nobody on this pair named a response: it is known from elsewhere alone.
+        ({"p_a": 0.95, "agreement": None}, "hard"),
+        ({"p_a": 0.85, "agreement": 1.0}, "medium"),
+        ({"p_a": 0.7, "p_tie": 0.1, "agreement": 1.0}, "hard"),
+        ({"p_a": 0.1, "label": "b", "agreement": 1.0}, "easy"),
+        ({"p_a": 0.1, "agreement": 1.0}, "hard"),
+        ({"why": "override: x", "p_a": 0.1}, "easy"),
+        ({**HELD_OUT, "people": 5, "people_a": 5}, "easy"),
+        ({**HELD_OUT, "people": 5, "people_a": 4, "people_b": 1}, "medium"),
+        ({**HELD_OUT, "people": 5, "people_a": 3, "people_b": 2}, "hard"),
+        ({"label": None}, None),
+    ],
+)
+def test_a_band_is_of_the_probability_and_of_who_contradicts(changed, band):
+    assert fate(**changed)["band"] == band
+
+
+def test_train_is_made_of_the_bands_that_are_asked_for_and_held_out_pairs_stay():
+    easy = BandOptions(easy=0.8, hard=0.7, train=("easy",))
+    assert fate(easy, agreement=1.0, p_a=0.85)["reason"] is None
+    left_out = fate(easy, agreement=1.0)
+    assert (left_out["reason"], left_out["detail"], left_out["band"]) == ("band_left_out", "medium", "medium")
+    assert fate(easy, agreement=1.0, **HELD_OUT)["reason"] is None
+
+
+@pytest.mark.parametrize("wrong", [{"easy": 0.7, "hard": 0.8}, {"train": []}, {"train": ["simple"]}, {"easy": 1.2}])
+def test_bands_that_make_no_sense_are_mistakes(wrong):
+    with pytest.raises(ValueError, match="hard|train|easy"):
+        BandOptions.model_validate(wrong)
 
 
 @pytest.mark.parametrize(
