@@ -20,6 +20,7 @@ _PRIOR_PAIRS = 1.0
 """Pairs' worth of no difference that every response starts with."""
 _MOST = 3.0
 """What a pair says of its responses, in log-odds, is taken as this much at most."""
+_NOTHING = 1e-9
 _WORTHS = np.concatenate([[0.0], np.round(np.exp(np.linspace(np.log(0.1), np.log(10.0), 60)), 6)])
 _RIDGE = 2.0
 
@@ -41,7 +42,8 @@ def leaning(margin: Floats, sides: Sides) -> Floats:
     """
     a, b, responses = _numbered(sides)
     margin = np.clip(margin, -_MOST, _MOST)
-    heard = (margin != 0).astype(np.float64)
+    # Opinions that cancel out leave some last bits, which depend on the order of their names.
+    heard = (np.abs(margin) > _NOTHING).astype(np.float64)
     total = _sums(a, b, margin, heard, responses)
     said = (total.said[a] - margin, total.said[b] + margin)
     pairs = (total.pairs[a] - heard, total.pairs[b] - heard)

@@ -16,10 +16,10 @@ from crowdkit.aggregation import GLAD, MACE, DawidSkene
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import posterior
+from prefcurate.transforms.consensus.model import LabelModel, posterior
 from prefcurate.transforms.consensus.options import POLICIES
 from prefcurate.transforms.consensus.shard import vote_table
-from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
+from prefcurate.transforms.consensus.votes import NO_LABEL, Votes, gold_truth, votes_of
 from tests.benchmarks.labels.sets import LabelSet
 from tests.transforms.consensus.real import said_table
 
@@ -116,23 +116,34 @@ def ours(policy: str = "votes") -> Method:
     """The probabilities of the stage consensus under a policy."""
 
     def method(of: LabelSet, gold: frozenset[str]) -> Scores:
-        about = {v["comparison_id"]: v for v in of.voters}
-        pairs = sorted(about, key=lambda c: (of.prompts[c], c))
-        place = {c: i for i, c in enumerate(pairs)}
-        rows = [v | {"judgement": v["judgement_id"] or v["annotation_id"], "given": True} for v in of.voters]
-        rows += [
-            about[c] | {"annotator": "person:gold/expert", "family": "expert", "kind": "person", "order_shown": "unknown",
-                        "label": of.truth[c], "judgement": f"gold-{c}", "annotation_id": f"gold-{c}", "given": True}
-            for c in sorted(gold) if c in place
-        ]  # fmt: skip
-        rows.sort(key=lambda v: (place[v["comparison_id"]], v["annotation_id"]))
-        table = vote_table(said_table(rows, place), pa.Table.from_pylist([about[c] for c in pairs]), 7)
-        votes = votes_of([table])
-        model = fit_label_model(votes, POLICIES[policy])
-        chances = posterior(model, acts_of(votes, model.voices), votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)
-        return {c: float(chances[i, 0] - chances[i, 1]) for c, i in place.items()}
+        votes, pairs = votes_for(of, gold)
+        chances, _ = chances_of(votes, policy)
+        return {c: float(chances[i, 0] - chances[i, 1]) for i, c in enumerate(pairs)}
 
     return method
+
+
+def votes_for(of: LabelSet, gold: frozenset[str]) -> tuple[Votes, list[str]]:
+    """The vote matrix that a store with these opinions and this gold would give, and its pairs."""
+    about = {v["comparison_id"]: v for v in of.voters}
+    pairs = sorted(about, key=lambda c: (of.prompts[c], c))
+    place = {c: i for i, c in enumerate(pairs)}
+    rows = [v | {"judgement": v["judgement_id"] or v["annotation_id"], "given": True} for v in of.voters]
+    rows += [
+        about[c] | {"annotator": "person:gold/expert", "family": "expert", "kind": "person", "order_shown": "unknown",
+                    "label": of.truth[c], "judgement": f"gold-{c}", "annotation_id": f"gold-{c}", "given": True}
+        for c in sorted(gold) if c in place
+    ]  # fmt: skip
+    rows.sort(key=lambda v: (place[v["comparison_id"]], v["annotation_id"]))
+    table = vote_table(said_table(rows, place), pa.Table.from_pylist([about[c] for c in pairs]), 7)
+    return votes_of([table]), pairs
+
+
+def chances_of(votes: Votes, policy: str) -> tuple[np.ndarray, LabelModel]:
+    """P(a), P(b), P(tie) of each pair under a policy, and the model that they come from."""
+    model = fit_label_model(votes, POLICIES[policy])
+    acts = acts_of(votes, model.voices)
+    return posterior(model, acts, votes.fold, gold_truth(votes) != NO_LABEL, votes.sides), model
 
 
 def methods(of: LabelSet) -> Mapping[str, Method]:
