@@ -1,9 +1,11 @@
 """Acts: the votes of one family on one pair count once, however many members, samples and orders it has."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from prefcurate.transforms.consensus.copies import copies
 from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct
 
 CELLS = 5
@@ -13,9 +15,6 @@ preferred; the order unknown; members or samples of different opinions. Each has
 position bias is discounted, since a biased judge says "the first" whatever it is shown."""
 
 _POOL_SHARE = 0.2
-_COPY_SHARED = 30
-_COPY_AGREEMENT = 0.99
-_COPY_VOTERS = 60
 
 
 @dataclass(frozen=True)
@@ -27,12 +26,14 @@ class Voices:
         kinds: the kind of each.
         of_family: the voice of each family's name.
         pools: voices that are many people under one name: each judgement is an act of its own.
+        copies: families that only count on pairs of which the voice's other families, with a smaller number or none, say nothing.
     """
 
     names: tuple[str, ...]
     kinds: tuple[str, ...]
     of_family: dict[str, str]
     pools: frozenset[str]
+    copies: dict[str, int] = field(default_factory=dict)
 
     def indices(self, votes: Votes) -> Ints:
         """The voice of each vote, as an index into `names`; -1 for a family that the fit did not see."""
@@ -62,6 +63,7 @@ class Acts:
 
 def acts_of(votes: Votes, voices: Voices) -> Acts:
     """Combines the votes of each voice on each pair; gold votes stay apart from others of the same voice."""
+    votes = _originals(votes, voices)
     voice = voices.indices(votes)
     pool = np.array([name in voices.pools for name in voices.names] + [False], bool)[voice]
     act = np.where(pool, votes.judgement, 0)
@@ -80,52 +82,41 @@ def acts_of(votes: Votes, voices: Voices) -> Acts:
     return Acts(pair, heard, vote, cell.astype(np.int64), judgement, gold.astype(bool))
 
 
+def _originals(votes: Votes, voices: Voices) -> Votes:
+    """The votes without copies' on pairs of which the original, or an earlier copy, has spoken: what a copy adds is nothing."""
+    if not voices.copies:
+        return votes
+    copy = np.array([voices.copies.get(family, 0) for family in votes.families], np.int64)[votes.annotator]
+    _, act = distinct(votes.pair, voices.indices(votes), votes.gold.astype(np.int64))
+    first = np.full(int(act.max(initial=-1)) + 1, np.iinfo(np.int64).max, np.int64)
+    np.minimum.at(first, act, copy)
+    return votes.of(copy == first[act])
+
+
 def find_voices(votes: Votes) -> Voices:
-    """Finds crowds without names, and copies: voices that say the same on at least 30 shared pairs, 99 times of 100.
-
-    An exact copy of an annotator under another name is no second opinion.
-    """
+    """Finds crowds without names, and copies (`copies.py`): an exact copy of an annotator under another name is no second opinion."""
     families = sorted(set(votes.families))
-    kinds = dict(sorted(zip(votes.families, votes.kinds, strict=True), reverse=True))
-    pools = _pools(votes, families, kinds)
-    apart = Voices(tuple(families), tuple(kinds[f] for f in families), {f: f for f in families}, pools)
-    merged = _copies(acts_of(votes, apart), apart)
-    names = sorted({merged[f] for f in families})
-    return Voices(tuple(names), tuple(kinds[n] for n in names), merged, pools)
-
-
-def _pools(votes: Votes, families: list[str], kinds: dict[str, str]) -> frozenset[str]:
     index = {family: i for i, family in enumerate(families)}
     family = np.array([index[f] for f in votes.families], np.int64)[votes.annotator]
+    kinds = dict(sorted(zip(votes.families, votes.kinds, strict=True), reverse=True))
+    pools = _pools(votes, family, [kinds[f] for f in families])
+    groups = copies(votes, families, family, [kinds[f] for f in families], pools)
+    of_family = {f: f for f in families} | {families[i]: families[group[0]] for group in groups for i in group}
+    names = sorted(set(of_family.values()))
+    return Voices(
+        tuple(names),
+        tuple(kinds[n] for n in names),
+        of_family,
+        frozenset(name for name in names if pools[index[name]]),
+        {families[i]: number for group in groups for number, i in enumerate(group) if number},
+    )
+
+
+def _pools(votes: Votes, family: Ints, kinds: Sequence[str]) -> Bools:
+    """Families of people that give several judgements of a pair: crowds without names."""
     judged, _ = distinct(family, votes.pair, votes.judgement)
     (who, _), pair = distinct(*judged[:2])
-    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=len(families))
-    share = several / np.maximum(1, np.bincount(who, minlength=len(families)))
-    return frozenset(f for f in families if kinds[f] == "person" and share[index[f]] >= _POOL_SHARE)
-
-
-def _copies(acts: Acts, voices: Voices) -> dict[str, str]:
-    pool = np.array([name in voices.pools for name in voices.names], bool)
-    acts = acts.keep(~pool[acts.voice] & ~acts.gold)
-    voters = np.bincount(acts.pair, minlength=1)
-    acts = acts.keep(voters[acts.pair] <= _COPY_VOTERS)
-    shared: dict[tuple[int, int], list[int]] = {}
-    # Acts lie in the order of pairs: those of one pair are neighbours.
-    for step in range(1, int(np.max(np.bincount(acts.pair, minlength=1)))):
-        same_pair = acts.pair[step:] == acts.pair[:-step]
-        left, right = acts.voice[:-step][same_pair], acts.voice[step:][same_pair]
-        agree = acts.vote[:-step][same_pair] == acts.vote[step:][same_pair]
-        (lefts, rights), inverse = distinct(left, right)
-        counts = np.bincount(inverse, minlength=len(lefts))
-        agreed = np.bincount(inverse, weights=agree, minlength=len(lefts))
-        columns = (lefts.tolist(), rights.tolist(), counts.tolist(), agreed.tolist())
-        for one, other, count, agreement in zip(*columns, strict=True):
-            tally = shared.setdefault((one, other), [0, 0])
-            tally[0] += count
-            tally[1] += int(agreement)
-    root = list(range(len(voices.names)))
-    for (left_voice, right_voice), (count, agreement) in sorted(shared.items()):
-        if count >= _COPY_SHARED and agreement >= _COPY_AGREEMENT * count:
-            low, high = sorted((root[left_voice], root[right_voice]))
-            root = [low if r == high else r for r in root]
-    return {name: voices.names[root[i]] for i, name in enumerate(voices.names)}
+    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=len(kinds))
+    share = several / np.maximum(1, np.bincount(who, minlength=len(kinds)))
+    found: Bools = (np.array(kinds) == "person") & (share >= _POOL_SHARE)
+    return found

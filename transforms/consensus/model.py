@@ -121,7 +121,13 @@ class LabelModel:
             raise ValueError(f"the label model has version {told['version']}, this program reads {MODEL_VERSION}")
         voices = told["voices"]
         return cls(
-            Voices(tuple(voices["names"]), tuple(voices["kinds"]), voices["of_family"], frozenset(voices["pools"])),
+            Voices(
+                tuple(voices["names"]),
+                tuple(voices["kinds"]),
+                voices["of_family"],
+                frozenset(voices["pools"]),
+                voices["copies"],
+            ),  # fmt: skip
             tuple(_reliability(told_of) for told_of in told["reliability"]),
             np.array(told["silent"], bool),
             told["tie_share"],

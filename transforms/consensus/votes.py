@@ -102,6 +102,14 @@ class Votes:
             -self.longer, self.chance, self.sides.mirrored(), self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
+    def of(self, chosen: Bools) -> "Votes":
+        """Some of the votes, on the same pairs."""
+        return Votes(
+            self.pair[chosen], self.annotator[chosen], self.label[chosen], self.order[chosen], self.judgement[chosen],
+            self.gold[chosen], self.given[chosen], self.fold, self.longer, self.chance, self.sides, self.annotators,
+            self.families, self.kinds,
+        )  # fmt: skip
+
     def keep(self, pairs: Bools) -> "Votes":
         """The votes of some pairs, which are numbered anew."""
         votes = pairs[self.pair]

@@ -1,0 +1,144 @@
+"""Copies: a name that says what another name says is no further opinion, whatever family, kind or order it comes under."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct
+
+_SHARED, _AGREEMENT = 30, 0.99
+_FEW = 8
+_FALSE = 0.2
+"""Below `_SHARED` pairs, a name that says little else and never differs from another is its copy where independent ones would hardly
+agree so long: of all that are compared, so many are expected to be taken for copies wrongly (Bonferroni's bound)."""
+_USUAL, _USUAL_PAIRS = 0.75, 10.0
+"""How often two names agree that share too few pairs with others to tell."""
+_VOTERS = 60
+_CHANNELS = 3
+_WHOLE, _AB, _BA = range(_CHANNELS)
+_MOST_OF = 0.9
+_ORIGINALS = ("llm_judge", "person", "reward_model", "program")
+"""Whose word it was, where two kinds said it equally often: models' verdicts are passed off as people's, heads are fitted to people's."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Said:
+    """What each name says of each pair: its votes together, and apart by the order shown where it was asked in both.
+
+    Attributes:
+        pair, name, channel: one entry each, in the order of pairs.
+        vote: +1, -1 or 0.
+        tally: all its votes of the pair as one number.
+    """
+
+    pair: Ints
+    name: Ints
+    channel: Ints
+    vote: Ints
+    tally: Ints
+
+    def keep(self, chosen: Bools) -> "_Said":
+        return _Said(self.pair[chosen], self.name[chosen], self.channel[chosen], self.vote[chosen], self.tally[chosen])
+
+
+@dataclass(frozen=True, eq=False)
+class _Shared:
+    """Two names an entry: on how many pairs both say something, and the same, in the channel in which they agree best."""
+
+    one: Ints
+    other: Ints
+    pairs: Ints
+    agreed: Ints
+
+    def keep(self, chosen: Bools) -> "_Shared":
+        return _Shared(self.one[chosen], self.other[chosen], self.pairs[chosen], self.agreed[chosen])
+
+
+def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[str], pools: Bools) -> list[list[int]]:
+    """The names that are copies of each other, as indices, each group from the original on.
+
+    Copies say the same on at least 30 shared pairs, 99 times of 100; or on fewer, always, where that is no accident. Crowds without
+    names say the same where all their votes are the same. The original is who voted most, and whose orders are known.
+
+    Args:
+        votes: the vote matrix; gold is not looked at.
+        names: of families.
+        name_of: of each vote, an index into ``names``.
+        kinds: of each name.
+        pools: which names are crowds without names.
+    """
+    counted = ~votes.gold
+    said = _said(votes, name_of, counted)
+    shared = _shared(said, pools)
+    root = list(range(len(names)))
+    found = _copied(shared, np.bincount(said.name[said.channel == _WHOLE], minlength=len(names)))
+    for one, other in zip(found.one.tolist(), found.other.tolist(), strict=True):
+        low, high = sorted((root[one], root[other]))
+        root = [low if r == high else r for r in root]
+    size, ordered = (np.bincount(name_of[c], minlength=len(names)) for c in (counted, counted & (votes.order != 0)))
+    groups: dict[int, list[int]] = {}
+    for name, group in enumerate(root):
+        groups.setdefault(group, []).append(name)
+    known = {kind: place for place, kind in enumerate(_ORIGINALS)}
+
+    def originality(name: int) -> tuple[int, int, int, str]:
+        return -int(size[name]), known.get(kinds[name], len(known)), -int(ordered[name]), names[name]
+
+    return [sorted(group, key=originality) for group in groups.values() if len(group) > 1]
+
+
+def _said(votes: Votes, name_of: Ints, counted: Bools) -> _Said:
+    pair, name, label, order = (values[counted] for values in (votes.pair, name_of, votes.label, votes.order))
+    orders = [np.bincount(name[order == o], minlength=int(name_of.max(initial=-1)) + 1) >= _FEW for o in (1, -1)]
+    both = (orders[0] & orders[1])[name] & (order != 0)
+    channel = np.concatenate([np.full(len(pair), _WHOLE), np.where(order > 0, _AB, _BA)[both]])
+    pair, name, label = (np.concatenate([values, values[both]]) for values in (pair, name, label))
+    (at, who, where), group = distinct(pair, name, channel)
+    count = [np.bincount(group[label == vote], minlength=len(at)) for vote in (1, -1, 0)]
+    base = int(max((int(c.max(initial=0)) for c in count), default=0)) + 1
+    return _Said(at, who, where, np.sign(count[0] - count[1]), (count[0] * base + count[1]) * base + count[2])
+
+
+def _shared(said: _Said, pools: Bools) -> _Shared:
+    heard = np.bincount(said.pair, minlength=1)
+    said = said.keep(heard[said.pair] <= _VOTERS * _CHANNELS)
+    found = [_met(said, pools, step) for step in range(1, int(np.max(np.bincount(said.pair, minlength=1))))]
+    nothing = np.zeros(0, np.int64)
+    keys, inverse = np.unique(np.concatenate([nothing, *(key for key, _ in found)]), return_inverse=True)
+    same = np.concatenate([nothing, *(same for _, same in found)])
+    pairs, agreed = np.bincount(inverse, minlength=len(keys)), np.bincount(inverse, same, len(keys)).astype(np.int64)
+    two = keys // _CHANNELS**2
+    most = np.zeros(len(keys), np.int64)
+    _, place = np.unique(two, return_inverse=True)
+    np.maximum.at(most, place, pairs)
+    # A channel that hears little of what both say proves little.
+    telling = pairs >= _MOST_OF * most[place]
+    order = np.lexsort((keys, -agreed / pairs, ~telling, two))
+    first = order[np.unique(two[order], return_index=True)[1]]
+    return _Shared(two[first] // len(pools), two[first] % len(pools), pairs[first], agreed[first])
+
+
+def _met(said: _Said, pools: Bools, step: int) -> tuple[Ints, Bools]:
+    """Where two names speak of one pair: which, in which channels, and whether they say the same. What is said of a pair lies side by side."""
+    left, right = slice(None, -step), slice(step, None)
+    meets = (said.pair[left] == said.pair[right]) & (said.name[left] != said.name[right])
+    one, other = said.name[left][meets], said.name[right][meets]
+    key = ((one * len(pools) + other) * _CHANNELS + said.channel[left][meets]) * _CHANNELS + said.channel[right][meets]
+    votes, tallies = ((v[left][meets] == v[right][meets]) for v in (said.vote, said.tally))
+    return key, np.where(pools[one] | pools[other], tallies, votes)
+
+
+def _copied(shared: _Shared, spoken: Ints) -> _Shared:
+    many = (shared.pairs >= _SHARED) & (shared.agreed >= _AGREEMENT * shared.pairs)
+    little_else = shared.pairs >= _MOST_OF * np.minimum(spoken[shared.one], spoken[shared.other])
+    few = (shared.pairs >= _FEW) & (shared.pairs < _SHARED) & little_else
+    never_differ = few & (shared.agreed == shared.pairs)
+    others = shared.keep(~never_differ & ~many)
+    pairs, agreed = (
+        np.bincount(others.one, values, len(spoken)) + np.bincount(others.other, values, len(spoken))
+        for values in (others.pairs, others.agreed)
+    )
+    rate = (agreed + _USUAL * _USUAL_PAIRS) / (pairs + _USUAL_PAIRS)
+    chance = np.maximum(rate[shared.one], rate[shared.other]) ** shared.pairs
+    return shared.keep(many | (never_differ & (chance * few.sum() <= _FALSE)))
