@@ -76,6 +76,11 @@ class RewardHead(FittedAnnotator):
         """The same annotator with what it needs to know of the rest of the configuration."""
         return self.model_copy(update={"embed": embed, "gold": gold})
 
+    @property
+    def family(self) -> str:
+        """What heads of one design share, their errors too, whatever they are called and whenever they were fitted."""
+        return f"{self.kind}:{self.embed.model}/{self.learn_from}"
+
     def fingerprint(self) -> str:
         """Of the settings, the embedding model and the algorithm; not of the labels (see the module)."""
         settings = self.model_dump(mode="json", exclude={"name", "max_pairs", "embed", "gold"})
