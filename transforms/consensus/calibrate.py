@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefcurate.transforms.consensus.bounds import interval
-from prefcurate.transforms.consensus.votes import Floats, Ints
+from prefcurate.transforms.consensus.votes import FOLDS, Floats, Ints
 
 EDGES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Lower edges of the strata of consensus probability."""
-_SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(3.0), 69)), 6)
-_RIDGE = 4.0
+SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(3.0), 69)), 6)
+_SPREAD = 0.35
+"""How far what is believed of an exponent without gold may be wrong (its logarithm, one standard deviation)."""
 _DIGITS = 9
 
 
@@ -72,26 +73,57 @@ def _whole(number: float) -> float:
     return int(number) if number == int(number) else number
 
 
-def fit_slope(total: Floats, truth: Ints, tie_share: float) -> float:
-    """The exponent of the evidence under which gold is most likely, pulled towards 1 as by a few pairs.
+def fit_slopes(total: Floats, truth: Ints, fold: Ints, tie_share: float, believed: float) -> tuple[float, ...]:
+    """The exponents of the evidence by gold: from all of it, and from all folds but 0, 1, …
 
-    One number after Platt (1999), without an intercept: which response is a must not matter. Where nothing can be
-    learned (few pairs) it stays near 1.
+    One number after Platt (1999), without an intercept: which response is a must not matter. Gold of few prompts says little however many
+    pairs they have, so what it says is weighed against what was believed before by its own unsteadiness: the jackknife over folds, which
+    are of whole prompt clusters (Efron and Tibshirani 1993, chapter 11), where that is more than the likelihood's own.
 
     Args:
         total: summed evidence, shape (pairs, 3).
         truth: +1, -1 or 0.
+        fold: of each pair.
         tie_share: prior probability of a tie.
+        believed: what the exponent is without gold.
     """
+    loss = _losses(total, truth, tie_share)
+    parts = [np.ones(len(truth), bool), *(fold != number for number in range(FOLDS))]
+    found = np.array([_likeliest(loss[part]) for part in parts])
+    without = found[1:, 0][np.bincount(fold, minlength=FOLDS) > 0]
+    apart = without - without.mean()
+    # (n - 1) / n times the sum of squares, and Student's t of so few degrees of freedom is wider still.
+    wider = (len(apart) - 1) / max(len(apart) - 3, 0.5)
+    unsteady = wider * (len(apart) - 1) / len(apart) * float(apart @ apart) if len(apart) > 2 else np.inf
+    variance = np.maximum(found[:, 1], unsteady)
+    precision, before = 1 / variance, 1 / _SPREAD**2
+    slopes = np.exp((precision * found[:, 0] + before * np.log(believed)) / (precision + before))
+    return tuple(np.round(np.clip(slopes, SLOPES[0], SLOPES[-1]), 6).tolist())
+
+
+def _losses(total: Floats, truth: Ints, tie_share: float) -> Floats:
+    """Minus the log-likelihood of each pair's truth under each exponent, shape (pairs, exponents)."""
     prior = np.log(np.array([(1 - tie_share) / 2, (1 - tie_share) / 2, tie_share]))
     column = np.where(truth == 1, 0, np.where(truth == -1, 1, 2))
-    best, best_loss = 1.0, np.inf
-    for slope in _SLOPES:
+    losses = []
+    for slope in SLOPES:
         scaled = total * slope + prior
         scaled = scaled - scaled.max(axis=1, keepdims=True)
         weights = np.exp(scaled)
         logs = scaled - np.log((weights[:, [0]] + weights[:, [1]]) + weights[:, [2]])
-        loss = -float(logs[np.arange(len(column)), column].sum()) + _RIDGE * float(np.log(slope)) ** 2
-        if loss < best_loss - 1e-9:
-            best, best_loss = float(slope), loss
-    return best
+        losses.append(-logs[np.arange(len(column)), column])
+    return np.stack(losses, axis=1)
+
+
+def _likeliest(loss: Floats) -> tuple[float, float]:
+    """The log of the likeliest exponent and its variance, from the likelihood over the grid under a flat prior."""
+    height = -loss.sum(axis=0)
+    weight = np.exp(height - height.max())
+    logs = np.log(SLOPES)
+    mean = float(weight @ logs / weight.sum())
+    return mean, float(weight @ (logs - mean) ** 2 / weight.sum()) + 1e-6
+
+
+def log_chance(odds: Floats) -> Floats:
+    """The log of the probability whose log-odds are given."""
+    return -np.logaddexp(0.0, -odds)

@@ -6,8 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
+from prefcurate.transforms.consensus.agreement import agreed_slope
 from prefcurate.transforms.consensus.beside import fit_beside
-from prefcurate.transforms.consensus.calibrate import Strata, fit_slope, strata_of
+from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, strata_of
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
 from prefcurate.transforms.consensus.options import Policy
@@ -83,11 +84,11 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     without = acts.keep(~acts.gold)
     total = summed(model, without, evidence(model, without, 1 + votes.fold), 1 + votes.fold, votes.sides)
     measured = truth != NO_LABEL
-    if np.sum(measured) < policy.calibration_pairs:
-        slopes = model.slopes
-    else:
-        parts = [measured, *(measured & (votes.fold != fold) for fold in range(FOLDS))]
-        slopes = tuple(fit_slope(total[part], truth[part], model.tie_share) for part in parts)
+    sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
+    believed = agreed_slope(model, without, votes, sample)
+    slopes: tuple[float, ...] = (believed,) * (1 + FOLDS)
+    if np.sum(measured) >= policy.calibration_pairs:
+        slopes = fit_slopes(total[measured], truth[measured], votes.fold[measured], model.tie_share, believed)
     chance = probabilities(total, np.array(slopes)[1 + votes.fold], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import Acts
+from prefcurate.transforms.consensus.calibrate import log_chance
 from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Sides, distinct
 
 _PRIOR_PAIRS = 1.0
@@ -64,7 +65,7 @@ def fit_worth(acts: Acts, told: Floats, sides: Sides, chosen: Bools) -> float:
     useful = (seen != 0) & (told != 0) & chosen[acts.pair]
     seen, told = seen[useful], told[useful]
     likelihood = [
-        float(np.sum(np.logaddexp(_log_chance(worth * seen) + _log_chance(told), _log_chance(-worth * seen) + _log_chance(-told))))
+        float(np.sum(np.logaddexp(log_chance(worth * seen) + log_chance(told), log_chance(-worth * seen) + log_chance(-told))))
         - _RIDGE * worth
         for worth in _WORTHS
     ]  # fmt: skip
@@ -107,7 +108,3 @@ def _sums(a: Ints, b: Ints, said: Floats, share: Floats, responses: int) -> _Sum
         return found
 
     return _Sums(both(-1.0, said), both(1.0, share))
-
-
-def _log_chance(odds: Floats) -> Floats:
-    return -np.logaddexp(0.0, -odds)

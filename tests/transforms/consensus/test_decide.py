@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prefcurate.transforms.consensus.acts import BOTH, DIVIDED, PLAIN
 from prefcurate.transforms.consensus.bounds import interval
-from prefcurate.transforms.consensus.calibrate import EDGES, Strata, fit_slope, strata_of
+from prefcurate.transforms.consensus.calibrate import EDGES, Strata, fit_slopes, strata_of
 from prefcurate.transforms.consensus.decide import Beliefs, Override, Rules, decide, override
 from prefcurate.transforms.consensus.options import POLICIES, ConsensusOptions
 from prefcurate.transforms.consensus.words import Said, who_said_what
@@ -171,16 +171,26 @@ def test_strata_with_too_few_pairs_are_joined_by_less_certain_ones_only():
     assert len(EDGES) == 6
 
 
-def test_slope_shrinks_evidence_that_gold_contradicts():
+def test_gold_says_what_the_evidence_is_worth_as_far_as_its_folds_agree():
     import numpy as np
 
     rng = np.random.default_rng(0)
-    truth = np.where(rng.random(400) < 0.5, 1, -1)
-    says = np.where(rng.random(400) < 0.7, truth, -truth)
-    bold = np.stack([3.0 * (says == 1), 3.0 * (says == -1), np.full(400, -2.0)], axis=1)
-    right = np.log(0.7 / 0.3) / 3.0
-    assert fit_slope(bold, truth, 0.01) == pytest.approx(right, abs=0.05)
-    assert fit_slope(bold[:0], truth[:0], 0.01) == pytest.approx(1.0, abs=0.05)
+    truth = np.where(rng.random(4000) < 0.5, 1, -1)
+    fold = np.arange(4000) % 5
+
+    def slopes(right, believed, folds=5):
+        says = np.where(rng.random(4000) < right, truth, -truth)
+        bold = np.stack([3.0 * (says == 1), 3.0 * (says == -1), np.full(4000, -2.0)], axis=1)
+        chosen = fold < folds
+        return fit_slopes(bold[chosen], truth[chosen], fold[chosen], 0.01, believed)
+
+    worth = np.log(0.7 / 0.3) / 3.0
+    for believed in (0.5, 1.0):
+        assert slopes(0.7, believed) == pytest.approx([worth] * 6, abs=0.06)
+    # Folds that tell different stories, or one that stands alone, leave more of what was believed.
+    torn = slopes(np.where(fold % 2, 0.55, 0.85), 1.0)[0]
+    assert worth + 0.05 < torn < 1.0
+    assert slopes(0.7, 0.8, folds=2)[0] == pytest.approx(0.8, abs=0.01)
 
 
 @pytest.mark.parametrize(

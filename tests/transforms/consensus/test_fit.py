@@ -93,6 +93,7 @@ def test_hand_worked_naive_bayes():
         values[...] = told
     object.__setattr__(model, "correlation", 0.0)
     object.__setattr__(model, "tie_share", 0.1)
+    object.__setattr__(model, "slopes", (1.0,) * 6)
     a = 0.45 * (0.9 * 0.8) ** 2 * (0.9 * 0.2)
     b = 0.45 * (0.9 * 0.2) ** 2 * (0.9 * 0.8)
     tie = 0.1 * 0.25**3
