@@ -112,6 +112,8 @@ _ALL = (
         call_id=_S,
         asked_by=_S,
         inclusion_p=_F,
+        spread=_F,  # of an ensemble: standard deviation of its members' strengths, in the units of `strength`
+        p_tie=_F,  # of those that tell ties apart: P(b) is 1 - p_a - p_tie
     ),
     _table(
         "calls",

@@ -156,7 +156,7 @@ def test_the_settings_that_the_others_spoil_are_good():
         (
             {"annotators__0__kind": "llm_juge"},
             "annotators.cheap: there is no kind 'llm_juge'; did you mean 'llm_judge'? "
-            "known: llm_judge, reward_head, similarity, checks",
+            "known: llm_judge, reward_head, ordinal_head, similarity, checks",
         ),
         ({"annotators__0__orders": "all"}, "annotators.cheap.orders: should be 'both', 'ab' or 'ba' (found 'all')"),
         (

@@ -73,7 +73,8 @@ class Answer:
     """An annotator's opinion on a question; always about response_a and response_b as stored.
 
     A `label` of None says that there is an answer without a verdict: `parse_status` tells why. `strength` is positive towards a,
-    in the annotator's own units (for a reward head the mean difference of scores).
+    in the annotator's own units (for a reward head the mean difference of scores), and `spread` how far the members of an ensemble
+    are apart in it. `p_tie` is told by those that tell ties apart; P(b) is then 1 - p_a - p_tie.
     """
 
     question: Question
@@ -85,6 +86,8 @@ class Answer:
     parse_status: ParseStatus = "ok"
     call_id: str | None = None
     judgement_id: str | None = None
+    spread: float | None = None
+    p_tie: float | None = None
 
 
 class Annotator(Options, ABC):
@@ -246,6 +249,8 @@ def annotation_rows(annotator: Annotator, answers: Iterable[Answer]) -> pa.Table
             "call_id": answer.call_id,
             "asked_by": "configuration",
             "inclusion_p": 1.0,
+            "spread": answer.spread,
+            "p_tie": answer.p_tie,
         }
         for answer in answers
     ]

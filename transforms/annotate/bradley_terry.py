@@ -10,7 +10,8 @@ Heads are cross-fitted: those that score a prompt cluster have seen no label of 
 import contextlib
 import itertools
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,7 @@ from prefcurate.schemas.canonical import unit_interval
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """L2 penalties to choose from, for features of mean squared length 1: the standard deviation of a score is about 1/sqrt(penalty)."""
@@ -29,8 +31,41 @@ _FEW = 20
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """How the heads of a fold are fitted, and what their scores mean.
+
+    Attributes:
+        penalty: the L2 penalty.
+        slope: makes their scores log-odds.
+        ties: of an ordinal head, by scale its share of the labels and the score below which neither response is called better.
+    """
+
+    penalty: float = 10.0
+    slope: float = 1.0
+    ties: tuple[tuple[float, float], ...] = ()
+
+
+class Labelled(Protocol):
+    """Pairs that heads learn from, under one likelihood; arrays have one entry a pair."""
+
+    @property
+    def features(self) -> Floats:
+        """(pairs, features) differences of features, a less b."""
+
+    @property
+    def clusters(self) -> tuple[str, ...]:
+        """The prompt cluster of each pair."""
+
+    def head(self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None) -> Floats:
+        """The weights of one head on scaled features of the chosen pairs, each counted as often as it was drawn."""
+
+    def calibrated(self, rows: Ints, scores: Floats) -> tuple[float, Tuning]:
+        """What makes scores of some pairs probabilities, and minus the log-likelihood of their labels then."""
+
+
+@dataclass(frozen=True)
 class Examples:
-    """Labelled pairs in key order.
+    """Labelled pairs in key order, one label each: a, b, or a share between them.
 
     Attributes:
         features: (pairs, features) differences of features, a less b.
@@ -44,6 +79,16 @@ class Examples:
     weight: Floats
     clusters: tuple[str, ...]
 
+    def head(self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None) -> Floats:
+        """By the Bradley-Terry loss (see `Labelled`)."""
+        return fit_head(features, self.target[chosen], self.weight[chosen] * drawn, penalty, start)
+
+    def calibrated(self, rows: Ints, scores: Floats) -> tuple[float, Tuning]:
+        """A slope (see `Labelled`)."""
+        target, weight = self.target[rows], self.weight[rows]
+        slope = calibration(scores, target, weight)
+        return _loss(scores * slope, target, weight), Tuning(slope=slope)
+
 
 @dataclass(frozen=True)
 class FoldHeads:
@@ -54,12 +99,14 @@ class FoldHeads:
         members: (members, features) weights, calibrated: a difference of scores is in log-odds.
         penalty: the L2 penalty that was chosen.
         pairs: how many labelled pairs they learned from.
+        ties: as in `Tuning`.
     """
 
     fold: int
     members: Floats
     penalty: float
     pairs: int
+    ties: tuple[tuple[float, float], ...] = ()
 
 
 def pair_features(prompt: Floats, response_a: Floats, response_b: Floats) -> Floats:
@@ -73,7 +120,7 @@ def fold_of(cluster: str, folds: int, seed: int) -> int:
     return int(unit_interval(seed, cluster, "reward head fold") * folds)
 
 
-def fit_heads(examples: Examples, members: int, folds: int, seed: int, least: int) -> list[FoldHeads]:
+def fit_heads(examples: Labelled, members: int, folds: int, seed: int, least: int) -> list[FoldHeads]:
     """Cross-fitted ensembles for every fold that has at least ``least`` labelled pairs outside it.
 
     Args:
@@ -90,16 +137,8 @@ def fit_heads(examples: Examples, members: int, folds: int, seed: int, least: in
         return [heads for heads in found if heads is not None]
 
 
-@dataclass(frozen=True)
-class Tuning:
-    """How the heads of a fold are fitted: the penalty, and the slope that makes their scores log-odds."""
-
-    penalty: float = 10.0
-    slope: float = 1.0
-
-
 def _fit_fold(
-    examples: Examples, fold: Ints, held: int, tuning: Tuning, members: int, seed: int, least: int
+    examples: Labelled, fold: Ints, held: int, tuning: Tuning, members: int, seed: int, least: int
 ) -> FoldHeads | None:
     outside = fold != held
     if outside.sum() < least:
@@ -107,18 +146,17 @@ def _fit_fold(
     features = examples.features[outside]
     scale = feature_scale(features)
     features *= scale
-    target, weight = examples.target[outside], examples.weight[outside]
     clusters = [cluster for cluster, kept in zip(examples.clusters, outside, strict=True) if kept]
     weights = np.stack(
         [
-            fit_head(features, target, weight * bootstrap(clusters, member, seed), tuning.penalty)
+            examples.head(outside, features, bootstrap(clusters, member, seed), tuning.penalty)
             for member in range(members)
         ]
     )
-    return FoldHeads(held, weights * scale * tuning.slope, tuning.penalty, int(outside.sum()))
+    return FoldHeads(held, weights * scale * tuning.slope, tuning.penalty, int(outside.sum()), tuning.ties)
 
 
-def _tune(examples: Examples, fold: Ints, folds: int) -> list[Tuning]:
+def _tune(examples: Labelled, fold: Ints, folds: int) -> list[Tuning]:
     """For each fold the penalty that predicts the other folds best, each by heads that saw neither it nor the fold itself.
 
     A head that saw neither of two folds serves both: it is tried on the one for the other's sake.
@@ -135,27 +173,26 @@ def _tune(examples: Examples, fold: Ints, folds: int) -> list[Tuning]:
     return [_best(examples, found) for found in tried]
 
 
-def _heads_by_penalty(examples: Examples, chosen: npt.NDArray[np.bool_]) -> Floats:
+def _heads_by_penalty(examples: Labelled, chosen: Bools) -> Floats:
     """(penalties, features) heads for raw features; each starts where the stronger penalty ended."""
-    features, target, weight = examples.features[chosen], examples.target[chosen], examples.weight[chosen]
+    features = examples.features[chosen]
     scale = feature_scale(features)
     features *= scale
+    once = np.ones(len(features))
     heads: list[Floats] = []
     for penalty in reversed(PENALTIES):
-        heads.append(fit_head(features, target, weight, penalty, heads[-1] if heads else None))
+        heads.append(examples.head(chosen, features, once, penalty, heads[-1] if heads else None))
     return np.stack(heads[::-1]) * scale
 
 
-def _best(examples: Examples, tried: Sequence[tuple[Ints, Floats]]) -> Tuning:
+def _best(examples: Labelled, tried: Sequence[tuple[Ints, Floats]]) -> Tuning:
     rows = np.concatenate([rows for rows, _ in tried]) if tried else np.zeros(0, np.int64)
     if len(rows) < _FEW:
         return Tuning()
     scores = np.concatenate([found for _, found in tried])
-    target, weight = examples.target[rows], examples.weight[rows]
-    slopes = [calibration(scores[:, i], target, weight) for i in range(len(PENALTIES))]
-    losses = [_loss(scores[:, i] * slope, target, weight) for i, slope in enumerate(slopes)]
-    best = int(np.argmin(losses))
-    return Tuning(PENALTIES[best], slopes[best])
+    found = [examples.calibrated(rows, scores[:, i]) for i in range(len(PENALTIES))]
+    best = int(np.argmin([loss for loss, _ in found]))
+    return replace(found[best][1], penalty=PENALTIES[best])
 
 
 def fit_head(features: Floats, target: Floats, weight: Floats, penalty: float, start: Floats | None = None) -> Floats:

@@ -1,6 +1,6 @@
 """What fitted annotators learn from: the labels of a shard that came with the data, one target and weight a pair."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import pyarrow as pa
@@ -24,6 +24,9 @@ EXAMPLES = pa.schema(
     ]
 )
 
+GRADED = pa.struct([("scale", pa.string()), ("sign", pa.int8()), ("strength", pa.float64()), ("share", pa.float64())])
+"""What one voice says of a pair: on which scale (source and kind), for which side, how strongly (null when not told), its share of the pair."""
+
 # Ours never count: a head must not learn from what was derived from it. Labels of audit gold are for the report alone.
 _PAIRS = """
 WITH given AS (
@@ -43,6 +46,21 @@ WITH given AS (
 )
 SELECT v.comparison_id, avg(v.target) AS target, least(avg(v.share), coalesce(min(g.share), 1.0)) AS weight
 FROM voices v LEFT JOIN groups g USING (comparison_id) GROUP BY v.comparison_id
+"""
+
+_GRADES = """
+WITH given AS (
+    SELECT a.comparison_id, CASE a.kind WHEN 'person' THEN a.judgement_id ELSE coalesce(a.family, a.annotator) END AS voice,
+           CASE a.label WHEN 'a' THEN 1 WHEN 'b' THEN -1 ELSE 0 END AS sign, abs(a.strength) AS strength,
+           o.source || ' ' || a.kind AS scale, a.annotation_id
+    FROM annotations a SEMI JOIN allowed USING (annotation_id)
+    JOIN (SELECT DISTINCT occurrence_id, source FROM occurrences) o USING (occurrence_id)
+    WHERE a.attribute = 'overall' AND a.context = 'none' AND a.label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
+), shared AS (
+    SELECT *, 1.0 / count(*) OVER (PARTITION BY comparison_id, voice) AS share FROM given
+)
+SELECT comparison_id, list({'scale': scale, 'sign': sign, 'strength': strength, 'share': share} ORDER BY annotation_id) AS grades
+FROM shared GROUP BY comparison_id ORDER BY comparison_id
 """
 
 
@@ -74,3 +92,19 @@ def training_pairs(pairs: pa.Table, snapshot: Snapshot, shard: int, allowed: Ite
         connection.register("pairs", pairs)
         query = f"SELECT pairs.*, target, weight FROM pairs JOIN ({_PAIRS}) USING (comparison_id) ORDER BY comparison_id LIMIT ?"  # noqa: S608
         return connection.sql(query, params=[most]).to_arrow_table()
+
+
+def grades(snapshot: Snapshot, shard: int, allowed: Iterable[str], comparisons: Sequence[str]) -> pa.Array:
+    """For each comparison what its voices say, in degrees where they told any: lists of `GRADED`.
+
+    Args:
+        snapshot: what the stage reads.
+        shard: the shard of the comparisons.
+        allowed: as for `training_pairs`, which names the comparisons.
+        comparisons: ids; all of them have labels among the allowed.
+    """
+    with snapshot.connect(["annotations", "occurrences"], shard) as connection:
+        connection.register("allowed", pa.table({"annotation_id": pa.array(sorted(allowed), pa.string())}))
+        found = connection.sql(_GRADES).to_arrow_table()
+    place = pc.index_in(pa.array(comparisons, pa.string()), value_set=found["comparison_id"].combine_chunks())
+    return found["grades"].combine_chunks().take(place).cast(pa.list_(GRADED))

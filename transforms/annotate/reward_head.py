@@ -22,6 +22,7 @@ from prefcurate.transforms.annotate.bradley_terry import (
     Examples,
     Floats,
     FoldHeads,
+    Labelled,
     fit_heads,
     fold_of,
     pair_features,
@@ -42,6 +43,7 @@ _HEADS = pa.schema(
         ("pairs", pa.int64()),
         ("folds", pa.int64()),
         ("seed", pa.int64()),
+        ("ties", pa.list_(pa.list_(pa.float64()))),
     ]
 )
 
@@ -114,15 +116,18 @@ class RewardHead(FittedAnnotator):
         """Heads for every fold, as an Arrow file; None when no fold has enough labels outside it."""
         if examples.num_rows < self.min_labels:
             return None
-        examples = examples.sort_by("comparison_id")
-        learned = Examples(
-            _features(examples),
+        learned = self.learned(examples.sort_by("comparison_id"))
+        heads = fit_heads(learned, self.members, self.folds, seed, self.min_labels)
+        return write_heads(heads, self.folds, seed) if heads else None
+
+    def learned(self, examples: pa.Table) -> Labelled:
+        """Examples as heads learn from them."""
+        return Examples(
+            features_of(examples),
             examples.column("target").to_numpy(),
             examples.column("weight").to_numpy(),
             tuple(examples.column("prompt_cluster").to_pylist()),
         )
-        heads = fit_heads(learned, self.members, self.folds, seed, self.min_labels)
-        return write_heads(heads, self.folds, seed) if heads else None
 
     def answer(
         self, snapshot: Snapshot, shard: int, questions: Sequence[Question], artefact: bytes | None
@@ -144,7 +149,11 @@ class RewardHead(FittedAnnotator):
         scores = heads.scores(found, kept.column("prompt_cluster").to_pylist())
         for comparison_id, score in zip(kept.column("comparison_id").to_pylist(), scores, strict=True):
             if score is not None:
-                yield scored(by_id[comparison_id], *score)
+                yield self.judged(by_id[comparison_id], *score)
+
+    def judged(self, question: Question, differences: Floats, heads: FoldHeads) -> Answer:
+        """The answer that the members' score differences make."""
+        return scored(question, differences, heads.pairs)
 
 
 @dataclass(frozen=True)
@@ -155,15 +164,15 @@ class Heads:
     folds: int
     seed: int
 
-    def scores(self, found: Vectors, clusters: Sequence[str]) -> list[tuple[Floats, int] | None]:
-        """For each pair the members' score differences and how many labelled pairs taught them; None without heads."""
+    def scores(self, found: Vectors, clusters: Sequence[str]) -> list[tuple[Floats, FoldHeads] | None]:
+        """For each pair the members' score differences and the heads that gave them; None without heads."""
         features = pair_features(
             *(np.asarray(v, np.float64) for v in (found.prompt, found.response_a, found.response_b))
         )
         folds = [fold_of(cluster, self.folds, self.seed) for cluster in clusters]
         with single_thread():
             return [
-                None if (heads := self.by_fold.get(fold)) is None else (heads.members @ row, heads.pairs)
+                None if (heads := self.by_fold.get(fold)) is None else (heads.members @ row, heads)
                 for fold, row in zip(folds, features, strict=True)
             ]
 
@@ -174,7 +183,7 @@ def scored(question: Question, differences: Floats, learned_from: int) -> Answer
     label = Label.TIE if mean == 0 else Label.A if mean > 0 else Label.B
     spread = round(float(np.std(differences)), 6)
     rationale = canonical_json({"mean": mean, "spread": spread, "learned_from": learned_from})
-    return Answer(question, label, round(float(sigmoid(np.array([mean]))[0]), 6), mean, rationale)
+    return Answer(question, label, round(float(sigmoid(np.array([mean]))[0]), 6), mean, rationale, spread=spread)
 
 
 def write_heads(heads: Sequence[FoldHeads], folds: int, seed: int) -> bytes:
@@ -187,6 +196,7 @@ def write_heads(heads: Sequence[FoldHeads], folds: int, seed: int) -> bytes:
             "pairs": h.pairs,
             "folds": folds,
             "seed": seed,
+            "ties": h.ties,
         }
         for h in heads
     ]
@@ -200,7 +210,10 @@ def read_heads(artefact: bytes) -> Heads:
     """What `write_heads` wrote."""
     rows = pa.ipc.open_file(artefact).read_all().to_pylist()
     found = {
-        r["fold"]: FoldHeads(r["fold"], np.array(r["members"], np.float64), r["penalty"], r["pairs"]) for r in rows
+        r["fold"]: FoldHeads(
+            r["fold"], np.array(r["members"], np.float64), r["penalty"], r["pairs"], tuple((s, t) for s, t in r["ties"])
+        )
+        for r in rows
     }
     return Heads(found, rows[0]["folds"], rows[0]["seed"])
 
@@ -210,7 +223,8 @@ def _listed(values: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> pa.Arr
     return pa.FixedSizeListArray.from_arrays(flat, max(values.shape[1], 1)).cast(pa.list_(pa.float32()))
 
 
-def _features(examples: pa.Table) -> Floats:
+def features_of(examples: pa.Table) -> Floats:
+    """The feature differences of examples."""
     # By pieces: in float64 the three vectors of all pairs would take more than the features themselves.
     found: Floats | None = None
     for start in range(0, examples.num_rows, _PIECE):
