@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
-from prefcurate.transforms.consensus.agreement import agreed_slope
 from prefcurate.transforms.consensus.beside import fit_beside
 from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, strata_of
 from prefcurate.transforms.consensus.figures import annotator_figures
+from prefcurate.transforms.consensus.foretold import agreed_slope
 from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
 from prefcurate.transforms.consensus.options import Policy
 from prefcurate.transforms.consensus.reliability import (
