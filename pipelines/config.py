@@ -97,6 +97,23 @@ class Config(Options):
         return self
 
     @model_validator(mode="after")
+    def _agreements_are_of_known_annotators(self) -> "Config":
+        known = [annotator.name for annotator in self.annotators]
+        rules = self.consensus.agreement
+        twice = sorted({rule.name for rule in rules if [r.name for r in rules].count(rule.name) > 1})
+        if twice:
+            raise ValueError(f"consensus.agreement: the name {twice[0]!r} is used twice; every name must be its own")
+        for rule in rules:
+            # What came with the data is known only when it is read: `llm_judge:arena/gpt-4`.
+            unknown = [name for name in rule.annotators if ":" not in name and name not in known]
+            if unknown:
+                raise ValueError(
+                    f"consensus.agreement.{rule.name}: {unknown_name('annotator', unknown[0], known)}; one that came with the data is "
+                    "named as in the table annotators, such as llm_judge:arena/gpt-4"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _budget_knows_prices(self) -> "Config":
         askers = {f"annotators.{a.name}": a for a in self.annotators if isinstance(a, ChatOptions)}
         models = {"describe.llm": self.describe.llm, "rubrics.llm": self.rubrics.llm}
@@ -160,7 +177,9 @@ def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
     except ValidationError as error:
         raise ConfigError("\n".join(mistakes(error, values, Config))) from error
     bound = tuple(annotator.bound(config.embed, config.gold) for annotator in config.annotators)
-    return _absolute_paths(config.model_copy(update={"annotators": bound}), folder)
+    named = {annotator.name: annotator.annotator for annotator in bound}
+    consensus = config.consensus.naming(named)
+    return _absolute_paths(config.model_copy(update={"annotators": bound, "consensus": consensus}), folder)
 
 
 def _absolute_paths(config: Config, folder: str) -> Config:

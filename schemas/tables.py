@@ -17,6 +17,18 @@ PART = pa.struct(
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(PART))]))
 STRINGS = pa.list_(pa.string())
 VECTOR = pa.list_(pa.float32())
+SIGNALS = pa.list_(
+    pa.struct(
+        [
+            ("name", pa.string()),  # of the agreement
+            ("label", pa.string()),  # the response that it supports, a or b; null for none
+            ("missing", pa.bool_()),  # somebody who must agree has said nothing
+            ("kendall", pa.float64()),  # from 0 to 1, as the next two; null for rule `same`
+            ("spearman", pa.float64()),
+            ("top_bottom", pa.float64()),
+        ]
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -285,6 +297,7 @@ _ALL = (
         confidence=_F,  # of heads that never saw the prompt's cluster, in the label: mean over their epochs
         variability=_F,  # its standard deviation over the epochs
         region=_S,  # easy, ambiguous, hard: by confidence and variability
+        signals=SIGNALS,  # what each agreement of `consensus.agreement` finds
     ),
     _table(
         "annotators",

@@ -74,6 +74,11 @@ class RewardHead(FittedAnnotator):
     stored_kind: ClassVar[AnnotatorKind] = "reward_model"
     algorithm: ClassVar[int] = 1
 
+    @property
+    def family(self) -> str:
+        """Heads on the same vectors that learned from the same labels share their errors, whatever their settings and generation."""
+        return f"reward_head:{self.learn_from}"
+
     def bound(self, embed: EmbedOptions, gold: GoldOptions) -> Self:
         """The same annotator with what it needs to know of the rest of the configuration."""
         return self.model_copy(update={"embed": embed, "gold": gold})

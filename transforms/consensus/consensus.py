@@ -15,6 +15,7 @@ from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.overrides import read_overrides
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import VotePart, read_shard, read_votes, write_votes
+from prefcurate.transforms.consensus.signals import read_signals
 from prefcurate.transforms.consensus.votes import VOTES, votes_of
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.steps.commit import CommitStage, Finished
@@ -111,7 +112,8 @@ class _Decide:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
         shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed)
-        tables = {"consensus": consensus_rows(shard, model, rules, words)}
+        signals = read_signals(unit.snapshot, unit.shard, self.gold, self.options.agreement)
+        tables = {"consensus": consensus_rows(shard, model, rules, words, signals)}
         if unit.shard == 0:
             tables["annotators"] = annotator_rows(model)
             yield Finished(KEY, self._how(model_path).to_json())

@@ -12,7 +12,7 @@ from prefcurate.transforms.consensus.calibrate import Found, Strata
 from prefcurate.transforms.consensus.options import Policy
 
 Decided = Literal["keep", "flip", "assign", "soften", "drop", "hold"]
-_MIN_WEIGHT = 0.05
+LEAST_WEIGHT = 0.05
 _DIGITS = 9
 _OTHER = {"a": "b", "b": "a"}
 
@@ -173,7 +173,7 @@ def _row(
     beliefs: Beliefs, rules: Rules, made: Decided, label: str, accuracy: float, found: Found | None, reason: str
 ) -> Decision:
     low = min(accuracy, beliefs.p_low if found is None else found.low)
-    weight = max(_MIN_WEIGHT, 2 * accuracy - 1) * (0.5 if made == "soften" else 1.0)
+    weight = max(LEAST_WEIGHT, 2 * accuracy - 1) * (0.5 if made == "soften" else 1.0)
     return Decision(
         beliefs.p_a, beliefs.p_b, beliefs.p_tie, label, made,
         round(accuracy, _DIGITS), round(low, _DIGITS), round(weight, _DIGITS), reason,

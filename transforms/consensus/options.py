@@ -1,10 +1,12 @@
 """Settings of the stage consensus (the key `consensus` of the YAML), and the named policies of its decisions."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 from pydantic import Field, field_validator
 
+from prefcurate.transforms.consensus.agreement_options import Agreement
 from prefcurate.transforms.options import Options
 
 ALGORITHM = 2
@@ -97,12 +99,18 @@ class ConsensusOptions(Options):
     """A name, ``name@version``, or `default`, which is the policy recommended now and may be another one later."""
     min_accuracy: float = Field(default=0.75, ge=0.5, le=1.0)
     """A pair is published when its label is expected to be right at least this often."""
+    agreement: tuple[Agreement, ...] = ()
+    """Agreements of signals that every decision is asked for, one after another; see `agreement_options.py`."""
 
     @field_validator("policy")
     @classmethod
     def _known(cls, policy: str) -> str:
         policy_of(policy)
         return policy
+
+    def naming(self, annotators: Mapping[str, str]) -> Self:
+        """The same with the names of the tables in the place of those of the list `annotators`."""
+        return self.model_copy(update={"agreement": tuple(rule.naming(annotators) for rule in self.agreement)})
 
     def rules(self) -> Policy:
         """The policy that is meant."""

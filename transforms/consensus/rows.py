@@ -2,15 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 
 import numpy as np
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.acts import Acts, acts_of
+from prefcurate.transforms.consensus.agreement import gate
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
 from prefcurate.transforms.consensus.model import LabelModel, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
+from prefcurate.transforms.consensus.signals import Signals
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
 from prefcurate.transforms.consensus.words import Said, said_elsewhere, who_said_what
 
@@ -18,14 +21,25 @@ _DIGITS = 9
 _GOLD = {1: "a", -1: "b", 0: "tie"}
 
 
-def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides: Mapping[str, Override]) -> pa.Table:
+def consensus_rows(
+    shard: ShardVotes,
+    model: LabelModel,
+    rules: Rules,
+    overrides: Mapping[str, Override],
+    signals: Signals | None = None,
+) -> pa.Table:
     """One row a comparison, in key order."""
+    signals = signals or {}
     judgements, ids = _evidence(shard)
     decisions = []
     beliefs = beliefs_of(shard, model)
     for comparison, believed in zip(shard.comparison_ids, beliefs, strict=True):
         word = overrides.get(comparison)
-        decisions.append(decide(believed, rules) if word is None else override(believed, word))
+        decision = decide(believed, rules) if word is None else override(believed, word)
+        # A person's word and gold on the pair itself need nobody's agreement.
+        if word is None and (believed.gold is None or believed.gold != decision.label):
+            decision = gate(decision, signals.get(comparison, ()), rules.min_accuracy)
+        decisions.append(decision)
     shares = _act_shares(decisions, judgements)
     rows = [
         vars(decision)
@@ -38,6 +52,7 @@ def consensus_rows(shard: ShardVotes, model: LabelModel, rules: Rules, overrides
             "weight": None if decision.weight is None else round(decision.weight * shares[place], _DIGITS),
             "evidence": ids[place],
             "agreement": beliefs[place].agreement(decision.label),
+            "signals": [asdict(signal) for _, signal in signals.get(comparison, ()) if signal is not None],
         }
         for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))
     ]
