@@ -89,7 +89,8 @@ class GivenLabel:
 
     `judgement` names the act it was derived from inside its row (one ranking of nine gives 36 labels of one act).
     `strength` is in the source's own units (signed towards the first, or just its size); `p_first` a probability when
-    the source gives one. `asked_by` and `inclusion_p` come back with opinions that a route had asked for.
+    the source gives one. `asked_by` and `inclusion_p` come back with opinions that a route had asked for. `answered_at` is a moment in
+    UTC as ISO 8601, `seconds` how long the answer took.
     """
 
     annotator: str
@@ -109,6 +110,8 @@ class GivenLabel:
     family: str | None = None
     asked_by: str | None = None
     inclusion_p: float | None = None
+    answered_at: str | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

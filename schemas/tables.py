@@ -126,6 +126,8 @@ _ALL = (
         inclusion_p=_F,
         spread=_F,  # of an ensemble: standard deviation of its members' strengths, in the units of `strength`
         p_tie=_F,  # of those that tell ties apart: P(b) is 1 - p_a - p_tie
+        answered_at=_S,  # ISO 8601 in UTC, where the source tells; of schema 2
+        seconds=_F,  # that the answer took, where the source tells; of schema 2
     ),
     _table(
         "calls",

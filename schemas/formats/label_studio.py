@@ -14,6 +14,7 @@ from prefcurate.schemas import canonical
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.formats.lines import json_rows
 from prefcurate.schemas.formats.rows import RowError, input_row, list_in, object_of, text_in, value_in
+from prefcurate.schemas.formats.times import duration, leniently, moment
 from prefcurate.schemas.records import (
     GivenLabel,
     GivenPair,
@@ -50,6 +51,7 @@ class LabelStudioReader(Reader):
     """
 
     format: ClassVar[str] = "label_studio"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl")
 
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
@@ -123,6 +125,8 @@ def _label(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> GivenLabel
         inclusion_p=float(inclusion)
         if isinstance(inclusion, int | float) and not isinstance(inclusion, bool)
         else None,
+        answered_at=leniently(moment, annotation.get("created_at")),
+        seconds=leniently(duration, annotation.get("lead_time")),
     )
 
 

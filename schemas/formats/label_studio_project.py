@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import Any, ClassVar
 
 from prefcurate.schemas.formats.rows import RowError, json_in, list_in, object_of, optional_list, value_in
+from prefcurate.schemas.formats.times import duration, leniently, moment
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 from prefcurate.schemas.records import AnnotatorKind, ParseStatus
 
@@ -27,6 +28,7 @@ class LabelStudioProjectReader(ToolReader):
     """
 
     format: ClassVar[str] = "label_studio_project"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl")
 
     prediction_kind: AnnotatorKind = "llm_judge"
@@ -47,7 +49,9 @@ class LabelStudioProjectReader(ToolReader):
     def _minimal(self, row: Mapping[str, Any]) -> Record:
         who = _who(row.get("annotator"))
         controls = [name for name in (*self.question, *self.ratings, self.rationale) if name is not None]
-        answers = [Answer(who, "person", name, _value(row[name])) for name in controls if name in row]
+        answers = [
+            Answer(who, "person", name, _value(row[name]), "ok", *_times(row)) for name in controls if name in row
+        ]
         left_out = {*controls, "annotator", "annotation_id", "created_at", "updated_at", "lead_time"}
         number = row.get("annotation_id")
         data = {key: value for key, value in row.items() if key not in left_out}
@@ -75,7 +79,12 @@ class LabelStudioProjectReader(ToolReader):
         # Who says nothing to a question that compares has said so.
         for name in (*self.question, *(name for name in found if name not in self.question)):
             values = found.get(name, [None])
-            yield Answer(who, kind, name, values[0] if len(values) == 1 else values, status)
+            yield Answer(who, kind, name, values[0] if len(values) == 1 else values, status, *_times(given))
+
+
+def _times(given: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """When an annotation was made, and how many seconds it took."""
+    return leniently(moment, given.get("created_at")), leniently(duration, given.get("lead_time"))
 
 
 def _lists(row: Mapping[str, Any], *keys: str) -> list[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from prefcurate.schemas.formats.rows import RowError, json_in, object_of, optional_list, value_in
+from prefcurate.schemas.formats.times import duration, leniently, moment
 from prefcurate.schemas.formats.tool_exports import ANONYMOUS, Answer, Record, ToolReader
 
 
@@ -19,6 +20,7 @@ class LabelboxReader(ToolReader):
     """
 
     format: ClassVar[str] = "labelbox"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".ndjson", ".jsonl", ".json")
 
     project: str | None = None
@@ -52,15 +54,16 @@ class LabelboxReader(ToolReader):
         performance = object_of(label.get("performance_details") or {}, "'performance_details'")
         who = details.get("created_by") or label.get("created_by")
         name = who if isinstance(who, str) and who else ANONYMOUS
+        times = leniently(moment, details.get("created_at")), leniently(duration, performance.get("seconds_to_create"))
         if performance.get("skipped") or label.get("skipped"):
-            yield from (Answer(name, "person", question, None, "refused") for question in self.question)
+            yield from (Answer(name, "person", question, None, "refused", *times) for question in self.question)
             return
         annotations = object_of(label.get("annotations") or {}, "'annotations'")
         answered = dict(_classified(optional_list(annotations, "classifications")))
         for question in self.question:
             answered.setdefault(question, [])
         for question, values in answered.items():
-            yield Answer(name, "person", question, self._meant(values))
+            yield Answer(name, "person", question, self._meant(values), "ok", *times)
 
     def _meant(self, values: list[Any]) -> Any:
         """The answer that `values` knows, of its value and its name; all of them where none is known."""

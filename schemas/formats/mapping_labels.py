@@ -13,6 +13,7 @@ from prefcurate.schemas.formats.mapping_rules import About, Rule, Ruled, kind_of
 from prefcurate.schemas.formats.mapping_template import Template
 from prefcurate.schemas.formats.mapping_values import is_nothing
 from prefcurate.schemas.formats.rows import RowError, held
+from prefcurate.schemas.formats.times import between, duration, moment
 from prefcurate.schemas.records import AnnotatorKind, GivenLabel, GivenRating, Order, Verdict
 
 ANONYMOUS = "anonymous"
@@ -61,13 +62,15 @@ class Opinions:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who gave a rating, of what, why."""
+    """Who gave a rating, of what, why, and when."""
 
     annotator: str
     kind: AnnotatorKind
     attribute: str
     sample: int
     rationale: str | None
+    answered_at: str | None
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -159,10 +162,20 @@ class Asker:
             attribute=self._text(entry, "attribute", scope) or "overall",
             sample=self._sample(entry, scope),
             rationale=self._text(entry, "rationale", scope),
+            answered_at=moment(self._value(entry, "answered_at", scope)),
+            seconds=self._seconds(entry, scope),
         )
 
     def _text(self, entry: Entry, name: str, scope: Scope) -> str | None:
         return self.look.text(*entry.where(name, scope)) if name in entry.about else None
+
+    def _value(self, entry: Entry, name: str, scope: Scope) -> Any:
+        return self.look.value(*entry.where(name, scope)) if name in entry.about else None
+
+    def _seconds(self, entry: Entry, scope: Scope) -> float | None:
+        if "seconds" in entry.about:
+            return duration(self._value(entry, "seconds", scope))
+        return between(*(self._value(entry, name, scope) for name in ("started_at", "answered_at")))
 
     def _sample(self, entry: Entry, scope: Scope) -> int:
         number = self.look.number(*entry.where("sample", scope)) if "sample" in entry.about else None
@@ -209,6 +222,8 @@ class Asker:
             raw_output=ruled.raw,
             parse_status="ok" if ruled.unknown is None else "unparsed",
             family=self._text(entry, "family", scope),
+            answered_at=moment(self._value(entry, "answered_at", scope)),
+            seconds=self._seconds(entry, scope),
         )
         return _mirrored(label) if self._is_mirrored(entry, scope) else label
 

@@ -14,7 +14,7 @@ Exactly one of these says it:
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -47,6 +47,8 @@ class Ruled:
 class About(Settings):
     """Who gave a label or a rating, and under which conditions."""
 
+    added: ClassVar[frozenset[str]] = frozenset({"answered_at", "started_at", "seconds"})
+
     annotator: FieldSpec | None = None
     kind: FieldSpec | None = None
     order: FieldSpec | None = None
@@ -56,6 +58,12 @@ class About(Settings):
     principle: FieldSpec | None = None
     sample: FieldSpec | None = None
     rationale: FieldSpec | None = None
+    answered_at: FieldSpec | None = None
+    """When: a date and time (ISO 8601), or seconds or milliseconds since 1970."""
+    started_at: FieldSpec | None = None
+    """When the annotator began: what the answer took is the time until `answered_at`."""
+    seconds: FieldSpec | None = None
+    """What the answer took."""
 
     @field_validator("kind", "order", mode="before")
     @classmethod

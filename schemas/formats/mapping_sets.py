@@ -146,7 +146,10 @@ class SetAsker:
             rank = None if is_nothing(order) else place_in(order, scope.key, str(spec.order))
         if rank is not None:
             about = self._asker.about(self._ranking, scope)
-            yield Score(about.annotator, about.kind, about.attribute, rank, sample=about.sample, is_rank=True)
+            yield Score(
+                about.annotator, about.kind, about.attribute, rank, sample=about.sample, is_rank=True,
+                answered_at=about.answered_at, seconds=about.seconds,
+            )  # fmt: skip
 
     def _rated(self, ratings: list[Entry], scope: Scope) -> Iterator[Score]:
         for entry in ratings:
@@ -163,6 +166,8 @@ class SetAsker:
                         about.sample,
                         about.rationale,
                         compares=entry.spec.compares,
+                        answered_at=about.answered_at,
+                        seconds=about.seconds,
                     )
 
 

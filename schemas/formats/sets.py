@@ -41,6 +41,8 @@ class Score:
     rationale: str | None = None
     is_rank: bool = False
     compares: bool = True
+    answered_at: str | None = None
+    seconds: float | None = None
 
     @property
     def act(self) -> tuple[Any, ...]:
@@ -139,6 +141,9 @@ def _label(first: Score, second: Score, min_gap: float) -> GivenLabel:
         judgement=f"{first.kind}/{first.annotator}/{first.attribute}/{first.sample}",
         # Words about one response stay with its rating: which is a and which is b is not yet known.
         rationale=first.rationale if first.rationale == second.rationale else None,
+        # Who rated both at once is noted at both; else the pair was answered with the later one.
+        answered_at=max(filter(None, (first.answered_at, second.answered_at)), default=None),
+        seconds=max((s for s in (first.seconds, second.seconds) if s is not None), default=None),
     )
 
 

@@ -10,9 +10,7 @@ score of `min_score`, and the better one `min_score_ratio` times as much as the 
 version asked for a ratio of 2). A pair that fails one stays, without a label; the scores stay as ratings.
 """
 
-import datetime
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -27,6 +25,7 @@ from prefcurate.schemas.formats.mapping_values import Values, is_nothing
 from prefcurate.schemas.formats.rows import Outcome, RowError, assistant, input_row, user
 from prefcurate.schemas.formats.sets import Score, SetResponse, WhichPairs, chosen_pairs, with_ratings
 from prefcurate.schemas.formats.tabular import TabularReader
+from prefcurate.schemas.formats.times import epoch
 from prefcurate.schemas.records import GivenLabel, GivenPair, InputRow, Pairs, Verdict
 
 ANNOTATOR = "votes"
@@ -97,7 +96,7 @@ class ShpReader(TabularReader):
         text = _LOOK.value(self.text, scope)
         if not isinstance(text, str):
             raise RowError("field missing", f"answer {number + 1} has no text at {self.text}")
-        return Answer(text, _LOOK.number(self.score, scope), _seconds(_LOOK.value(self.written, scope)))
+        return Answer(text, _LOOK.number(self.score, scope), epoch(_LOOK.value(self.written, scope)))
 
     def _pair(self, question: str, first: Answer, second: Answer, group: str | None) -> GivenPair:
         return GivenPair(
@@ -129,7 +128,7 @@ def _side(row: Mapping[str, Any], side: str) -> Answer:
         raise RowError("field missing", f"'human_ref_{side}' should be text")
     scope = row_scope(row)
     score = _LOOK.number(FieldSpec(path=f"score_{side}"), scope)
-    return Answer(text, score, _seconds(row.get(f"created_at_utc_{side}")))
+    return Answer(text, score, epoch(row.get(f"created_at_utc_{side}")))
 
 
 def _check(label: Any, first: Answer, second: Answer) -> None:
@@ -151,19 +150,3 @@ def _rating(answer: Answer, *, compares: bool = False) -> list[Score]:
     if answer.score is None:
         return []
     return [Score(ANNOTATOR, "person", ANNOTATOR, answer.score, compares=compares)]
-
-
-def _seconds(value: Any) -> float | None:
-    """A time as seconds: a number as it is, also in words, or a date in ISO 8601; None where there is none."""
-    if is_nothing(value):
-        return None
-    with suppress(TypeError, ValueError):
-        return float(value)
-    try:
-        moment = datetime.datetime.fromisoformat(str(value).replace("/", "-").strip())
-    except ValueError as error:
-        raise RowError(
-            "wrong type", f"{str(value)[:40]!r} is no time: seconds, or a date such as 2020-01-31"
-        ) from error
-    # Times without a zone are all of one place: only which is later matters.
-    return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()

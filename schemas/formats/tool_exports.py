@@ -59,6 +59,13 @@ class Answer:
     question: str
     value: Any
     status: ParseStatus = "ok"
+    answered_at: str | None = None
+    seconds: float | None = None
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What the answer is, without the tool's dates and counters, which say nothing about the opinion."""
+        return {name: told for name, told in asdict(self).items() if name not in ("answered_at", "seconds")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,8 +163,7 @@ class ToolReader(TabularReader):
             if not isinstance(row.value, Mapping):
                 raise RowError("not an object", f"the row is {str(row.value)[:80]!r}")
             record = self.record(row.value)
-            # Dates and counters of the tool say nothing about the opinions.
-            identity = {"fields": record.fields, "answers": [asdict(answer) for answer in record.answers]}
+            identity = {"fields": record.fields, "answers": [answer.said for answer in record.answers]}
             row_id = record.row_id
             self._check_names(record.asked)
             outcome: Pairs | Unreadable = Pairs(tuple(self._pairs(record, columns)))
@@ -281,8 +287,9 @@ def _label(answer: Answer, attribute: str, sample: int, word: str | None, status
         status = "unparsed"
     raw = None if verdict is not None else json.dumps(answer.value, ensure_ascii=False)
     return GivenLabel(
-        answer.annotator, answer.kind, verdict, attribute=attribute, sample=sample, raw_output=raw, parse_status=status
-    )
+        answer.annotator, answer.kind, verdict, attribute=attribute, sample=sample, raw_output=raw, parse_status=status,
+        answered_at=answer.answered_at, seconds=answer.seconds,
+    )  # fmt: skip
 
 
 def _is_empty(value: Any) -> bool:

@@ -12,6 +12,7 @@ from xml.parsers import expat
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.formats.lines import MAX_ROW_BYTES, Guarded
 from prefcurate.schemas.formats.rows import RowError, assistant, raw_of, user
+from prefcurate.schemas.formats.times import between, leniently, moment
 from prefcurate.schemas.records import GivenLabel, GivenPair, InputRow, Pairs, Unreadable, Verdict
 
 ROW_TAG = "annotatedArgumentPair"
@@ -23,10 +24,12 @@ class UkpReader(Reader):
     """Each `annotatedArgumentPair` is one row; every assignment in it is one worker's vote with the reason given.
 
     The file is untrusted: it is parsed as it streams, and one with a document type, which could define entities, is
-    refused. `line` is the element's number. Which argument a worker saw first is not told.
+    refused. `line` is the element's number. Which argument a worker saw first is not told. The time that a vote took is that of its
+    assignment, which may hold up to three pairs.
     """
 
     format: ClassVar[str] = "ukp"
+    version: ClassVar[int] = 2
     suffixes: ClassVar[tuple[str, ...]] = (".xml",)
 
     def read(self, unit: ReadUnit, open_file: Opener) -> Iterator[InputRow]:
@@ -197,6 +200,7 @@ def _prompt(item: Element, stance: str) -> str:
 def _vote(vote: Element) -> GivenLabel:
     value = vote.get("value").strip()
     verdict = _VERDICTS.get(value)
+    ended = vote.get("assignmentSubmitTime").strip()
     return GivenLabel(
         vote.need("turkID").strip(),
         "person",
@@ -204,4 +208,6 @@ def _vote(vote: Element) -> GivenLabel:
         rationale=vote.get("reason").strip() or None,
         raw_output=None if verdict else value,
         parse_status="ok" if verdict else "unparsed" if value else "empty",
+        answered_at=leniently(moment, ended),
+        seconds=leniently(between, vote.get("assignmentAcceptTime"), ended),
     )

@@ -167,6 +167,8 @@ def orient_label(given: GivenLabel, source: str, reversed_: bool) -> dict[str, A
         "parse_status": given.parse_status,
         "asked_by": given.asked_by,
         "inclusion_p": given.inclusion_p,
+        "answered_at": given.answered_at,
+        "seconds": given.seconds,
     }
 
 
