@@ -1,0 +1,1 @@
+"""Annotators of known faults among real ones."""

@@ -1,0 +1,1 @@
+"""How each annotator works: agreement, leanings, habits, speed, drift, and what of it excludes chance."""
