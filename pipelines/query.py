@@ -18,7 +18,7 @@ from prefcurate.schemas.errors import SpokenError
 from prefcurate.schemas.tables import PREFERENCES, TABLES
 from prefcurate.transforms.publish.releases import current_id, open_release
 from prefcurate.transforms.publish.story import standing
-from prefcurate.transforms.report.findings import load_findings
+from prefcurate.transforms.report.findings import Findings, load_findings
 from prefcurate.transforms.report.side_by_side import sources_table
 from prefcurate.transforms.store.store import Store, StoreError
 
@@ -43,8 +43,12 @@ def connect(store: Store) -> duckdb.DuckDBPyConnection:
         "preferences", open_release(store.root).dataset() if published else PREFERENCES.remove_metadata().empty_table()
     )
     with suppress(StoreError):  # no report yet, or another version's
-        connection.register("sources", sources_table(load_findings(store).voices))
+        connection.register("sources", _sources(load_findings(store)))
     return connection
+
+
+def _sources(found: Findings) -> pa.Table:
+    return sources_table(found.voices, found.rated)
 
 
 def query_store(store: Store, sql: str) -> pa.RecordBatchReader:

@@ -368,6 +368,48 @@ _ALL = (
         high=_F,
     ),
     _table(
+        "annotator_quality",
+        "view",
+        "annotator kind source attribute",
+        annotator=_S,
+        kind=_S,
+        source=_S,
+        attribute=_S,
+        rank=_I,  # who needs attention most is 1; null for those of whom nothing is found
+        findings=STRINGS,  # see runbooks/human_labelling.md
+        said=_S,  # the same in words
+        n=_I,  # opinions
+        compared=_I,  # of them preferences on pairs on which the others lean to one side
+        agreement=_F,  # of those with that side
+        agreement_low=_F,
+        agreement_high=_F,
+        usual_agreement=_F,  # of its peers, on pairs as clear
+        kappa_linear=_F,  # weighted, of everybody who labelled the same pairs
+        kappa_quadratic=_F,
+        kappa_low=_F,  # of the quadratic one
+        kappa_high=_F,
+        follows=_F,  # 1: as the others lean; 0: as they do not; -1: against them
+        follows_low=_F,
+        follows_high=_F,
+        first_leaning=_F,
+        longer_leaning=_F,
+        formatted_leaning=_F,
+        first_share=_F,  # of the answers: the response shown first (or standing first, where nobody tells)
+        tie_share=_F,
+        longest_run=_I,  # of one answer
+        repeats=_F,  # share of answers that repeat the one before
+        usual_repeats=_F,  # what the pairs ask for
+        seconds=_F,  # the median answer takes
+        usual_seconds=_F,  # of its peers, on texts as long
+        hasty_share=_F,  # of answers in less than a third of the usual time
+        early=_F,  # `follows` in the first half of its answers
+        late=_F,
+        order=_S,  # of answers: time, or place in the files
+        copy_of=_S,
+        copy_shared=_I,
+        false_discovery_rate=_F,  # of the surest finding
+    ),
+    _table(
         "stages",
         "fact",
         "stage sequence",
@@ -412,10 +454,11 @@ SOURCES = pa.schema(
         ("kind", _S),  # of the annotators
         ("attribute", _S),
         # pairs (pairs, labelled, decided, tied, drawn), labels (first, second, tie, …, in the order of the source's rows),
-        # wins, accuracy and gold_accuracy (longer, formatted, headings, items, bold, code, first_shown), agreement (alpha, …)
+        # wins, accuracy and gold_accuracy (longer, formatted, headings, items, bold, code, first_shown), agreement (alpha, alpha_nominal,
+        # same, kappa_linear, kappa_quadratic), ratings (alpha_interval, alpha_ordinal, kappa_linear, kappa_quadratic)
         ("measure", _S),
         ("what", _S),
-        ("n", _I),  # pairs; labels where they are counted, or shown in an order
+        ("n", _I),  # pairs; labels where they are counted, or shown in an order; rated responses; items that couples of kappa share
         ("prompts", _I),  # that they lie under
         ("value", _F),
         ("low", _F),

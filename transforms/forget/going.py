@@ -60,6 +60,7 @@ GOING: Mapping[str, str] = {
     "rubrics": "true",
     "criteria": "true",
     "annotators": f"({_BY}) OR {_CAME_WITH_SOURCE}",
+    "annotator_quality": f"({_BY}) OR ({_CAME_WITH_SOURCE}) OR copy_of IN (SELECT name FROM annotators_gone)",  # noqa: S608
     "accounts": _OF_SOURCE,
     "agreement": "slice = 'source' AND name IN (SELECT name FROM sources_gone)",
 }
@@ -99,9 +100,10 @@ _SOURCES = {
     "quarantine": "source",
     "accounts": "source",
     "agreement": "CASE slice WHEN 'source' THEN name END",
+    "annotator_quality": "source",
     "annotators": f"CASE WHEN contains(annotator, '/') THEN {_SOURCE_OF_ANNOTATOR} END",
 }
-_ANNOTATORS = dict.fromkeys(("annotations", "ratings", "spans", "calls", "annotators"), "annotator")
+_ANNOTATORS = dict.fromkeys(("annotations", "ratings", "spans", "calls", "annotators", "annotator_quality"), "annotator")
 _FACTS_LESS = "CREATE TEMP TABLE facts_less AS SELECT comparison_id, occurrence_id, row_hash, fingerprint, count(*) AS facts FROM ({}) GROUP BY ALL"
 _LEFT_ROWS = (
     "CREATE TEMP TABLE left_rows AS SELECT prompt_id, occurrence_id, comparison_id FROM now_occurrences WHERE NOT ({})"

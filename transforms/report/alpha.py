@@ -144,9 +144,12 @@ def _of_pairs(counts: Ints) -> Floats:
 
 def _weights(prompt_ids: NDArray[np.str_]) -> Floats:
     """How often each prompt is drawn: in the first column once, then in each replicate."""
-    keys = np.array([int(prompt_id[:16], 16) for prompt_id in prompt_ids], np.uint64)
-    drawn = _poisson()[_random(keys, REPLICATES)]
-    return np.hstack([np.ones((len(keys), 1)), drawn])
+    return replicates(np.array([int(prompt_id[:16], 16) for prompt_id in prompt_ids], np.uint64))
+
+
+def replicates(keys: NDArray[np.uint64]) -> Floats:
+    """How often what has a key is drawn: in the first column once, then in each replicate; float64[keys, 1 + REPLICATES]."""
+    return np.hstack([np.ones((len(keys), 1)), _poisson()[_random(keys, REPLICATES)]])
 
 
 def _random(keys: NDArray[np.uint64], many: int) -> NDArray[np.uint16]:

@@ -7,6 +7,8 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from prefcurate.transforms.accounts import SourceAccount
+from prefcurate.transforms.report.quality.rated import Rated
+from prefcurate.transforms.report.quality.rows import AnnotatorQuality
 from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
@@ -218,6 +220,9 @@ class Findings:
         crowd: None before the first screening.
         voices: the labels of each source, with what they may be about.
         annotators: some of them; `annotator_statuses` counts all of them.
+        attention: annotators of whom something is found, the gravest first; `suspected` counts all by finding, `looked_at` how many
+            had enough opinions to be looked at.
+        rated: agreement of those who rated single responses.
         rubrics, criteria: how many there are of each status; `best_criteria` shows some.
         proof: None where consensus has not run, or an earlier prefcurate ran it.
     """
@@ -238,6 +243,10 @@ class Findings:
     voices: tuple[Voice, ...]
     annotators: tuple[AnnotatorRow, ...]
     annotator_statuses: Mapping[str, int]
+    attention: tuple[AnnotatorQuality, ...]
+    looked_at: int
+    suspected: Mapping[str, int]
+    rated: tuple[Rated, ...]
     spent: tuple[Spent, ...]
     flags: tuple[Flagged, ...]
     crowd: Crowd | None

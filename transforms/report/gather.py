@@ -24,6 +24,11 @@ from prefcurate.transforms.report.findings import (
     Spent,
 )
 from prefcurate.transforms.report.proof import proof_of
+from prefcurate.transforms.report.quality.findings import Quality
+from prefcurate.transforms.report.quality.habits import FEWEST
+from prefcurate.transforms.report.quality.rated import find_rated
+from prefcurate.transforms.report.quality.rows import AnnotatorQuality, label_kappas
+from prefcurate.transforms.report.quality.shard import read_ratings
 from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
 from prefcurate.transforms.report.side_by_side import voices
 from prefcurate.transforms.report.sums import summed
@@ -50,8 +55,15 @@ _CRITERIA = (
 )
 
 
-def gather(snapshot: Snapshot, release: str | None, shards: Iterable[ShardFigures], gold: GoldOptions) -> Findings:
-    """All figures, from the shards' and from the tables that are about no prompt."""
+def gather(
+    snapshot: Snapshot,
+    release: str | None,
+    shards: Iterable[ShardFigures],
+    gold: GoldOptions,
+    quality: Quality,
+    annotators: Sequence[AnnotatorQuality],
+) -> Findings:
+    """All figures, from the shards', from the tables that are about no prompt, and from what is found of annotators."""
     shards = sorted(shards, key=lambda figures: figures.shard)
     audited = [pair for figures in shards for pair in figures.audited]
     manifest = open_release(snapshot.store.root, release).manifest if release else {"rows": {}, "withheld": {}}
@@ -68,7 +80,11 @@ def gather(snapshot: Snapshot, release: str | None, shards: Iterable[ShardFigure
         agreement=tuple(agreements(audited)),
         baseline=longer_baseline(audited),
         longer=(*_longer(shards), *_longer_of_audited(audited)),
-        voices=voices(figures.sources for figures in shards),
+        voices=voices((figures.sources for figures in shards), label_kappas(quality)),
+        rated=find_rated(read_ratings(figures.opinions for figures in shards)),
+        attention=tuple(sorted((row for row in annotators if row.rank), key=lambda row: row.rank or 0)[:ANNOTATORS]),
+        looked_at=sum(row.n >= FEWEST for row in annotators),
+        suspected=dict(sorted(Counter(check for row in annotators for check in row.findings).items())),
         spent=tuple(Spent(*key, *n) for key, n in summed((figures.calls for figures in shards), 3)),
         flags=tuple(Flagged(*key, *n) for key, n in summed((figures.flags for figures in shards), 2)),
         queues=tuple(Queue(*key, *n) for key, n in summed((figures.queues for figures in shards), 1)),

@@ -1,6 +1,6 @@
 """The stage report: what happened to every row, what it cost, how good the labels are, and how we know.
 
-pins -> figures of every shard (workers) -> all figures, the page, the views `accounts` and `agreement` (one worker) -> commit
+pins -> figures of every shard (workers) -> all figures, the page, the views `accounts`, `agreement` and `annotator_quality` (one worker) -> commit
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,9 @@ from prefcurate.transforms.publish.releases import current_id
 from prefcurate.transforms.report.examples import read_examples
 from prefcurate.transforms.report.findings import Findings, Share, report_file, save_findings
 from prefcurate.transforms.report.gather import gather, most_instructive
+from prefcurate.transforms.report.quality.findings import find_quality
+from prefcurate.transforms.report.quality.rows import annotator_rows, quality_table
+from prefcurate.transforms.report.quality.shard import read_opinions
 from prefcurate.transforms.report.shard import ShardFigures, Task, shard_figures
 from prefcurate.transforms.steps.commit import CommitStage
 from prefcurate.transforms.steps.context import StageContext
@@ -27,9 +30,9 @@ from prefcurate.transforms.store.snapshot import Snapshot
 
 READS = (
     "comparisons", "occurrences", "annotations", "intakes", "quarantine", "calls", "screening", "clusters", "attributes",
-    "gold", "rubrics", "criteria", "consensus", "annotators", "routes", "splits",
+    "gold", "rubrics", "criteria", "consensus", "annotators", "routes", "splits", "ratings",
 )  # fmt: skip
-WRITES = ("accounts", "agreement")
+WRITES = ("accounts", "agreement", "annotator_quality")
 
 
 @dataclass
@@ -73,12 +76,18 @@ def write_report(shards: Sequence[ShardFigures], snapshot: Snapshot, gold: GoldO
     """
     from prefcurate.transforms.report.page import render_page
 
-    findings = gather(snapshot, shards[0].release, shards, gold)
+    quality = find_quality(read_opinions(shard.opinions for shard in shards))
+    people = annotator_rows(quality)
+    findings = gather(snapshot, shards[0].release, shards, gold, quality, people)
     examples = read_examples(snapshot, most_instructive(shards), gold)
     root = snapshot.store.root
     write_bytes(report_file(root, "index.html"), render_page(findings, examples).encode())
     save_findings(root, findings)
-    tables = {"accounts": accounts_table(findings.accounts), "agreement": agreement_table(findings)}
+    tables = {
+        "accounts": accounts_table(findings.accounts),
+        "agreement": agreement_table(findings),
+        "annotator_quality": quality_table(people),
+    }
     for name, table in tables.items():
         part = write_part(root, name, 0, [table])
         if part is not None:

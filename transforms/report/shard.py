@@ -18,6 +18,8 @@ from prefcurate.transforms.measures.text import CLEARLY_LONGER
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import open_release
 from prefcurate.transforms.report.audit import Audited
+from prefcurate.transforms.report.looks import read_looks
+from prefcurate.transforms.report.quality.shard import OpinionPart, write_opinions
 from prefcurate.transforms.report.sources import SourceSums, source_sums
 from prefcurate.transforms.store.snapshot import Snapshot
 
@@ -114,12 +116,14 @@ class ShardFigures:
     queues: tuple[tuple[str, int, float], ...]
     candidates: tuple[Candidate, ...]
     sources: SourceSums
+    opinions: OpinionPart
 
 
 def shard_figures(task: Task, gold: GoldOptions) -> ShardFigures:
     """Reads one shard of every table that the report is about."""
     snapshot, shard = task.snapshot, task.shard
     audited = gold_labels(snapshot, gold, "audit", shard)
+    looks = read_looks(snapshot, shard)
     tables = ["comparisons", "consensus", "occurrences", "gold", "calls", "screening", "routes"]
     with snapshot.connect(tables, shard) as connection:
         connection.register("fates", release_fates(snapshot.store.root, task.release, shard, snapshot.store.shards))
@@ -142,7 +146,8 @@ def shard_figures(task: Task, gold: GoldOptions) -> ShardFigures:
             flags=_rows(connection, _FLAGS),
             queues=_rows(connection, _QUEUES),
             candidates=tuple(_candidates(connection)),
-            sources=source_sums(snapshot, shard, _labels(audited)),
+            sources=source_sums(snapshot, shard, _labels(audited), looks),
+            opinions=write_opinions(snapshot, shard, gold, looks),
         )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -11,6 +12,8 @@ from prefcurate.schemas.tables import SOURCES
 from prefcurate.transforms.intervals import effective_number, wilson
 from prefcurate.transforms.measures.rules import RULES
 from prefcurate.transforms.report.alpha import AlphaSums, interval_alpha, nominal_alpha, same, together
+from prefcurate.transforms.report.quality.kappa import Kappa
+from prefcurate.transforms.report.quality.rated import Rated
 from prefcurate.transforms.report.sources import SourceSums
 from prefcurate.transforms.report.sources import Voice as Key
 from prefcurate.transforms.report.sums import summed
@@ -21,7 +24,7 @@ _KINDS = ("person", "llm_judge", "reward_model", "program")
 _VERDICTS = ("first", "second", "tie", "both_good", "both_bad", "unratable", "unread")
 
 
-def voices(shards: Iterable[SourceSums]) -> tuple[Voice, ...]:
+def voices(shards: Iterable[SourceSums], kappas: Mapping[Key, Kappa] = MappingProxyType({})) -> tuple[Voice, ...]:
     """All voices: by source, people first, the overall label before other attributes."""
     shards = list(shards)
     pairs: Counter[str] = Counter()
@@ -41,16 +44,21 @@ def voices(shards: Iterable[SourceSums]) -> tuple[Voice, ...]:
         said = {what: verdicts[*key, what][0] for what in _VERDICTS if (*key, what) in verdicts}
         ruled, alpha = tuple(_rules(key, rules)), _alpha(alphas.get(key, ()))
         counts = (pairs[source], labelled_pairs, decided, tied, drawn)
-        found.append(Voice(source, kind, attribute, *counts, said, ruled, alpha))
+        found.append(Voice(source, kind, attribute, *counts, said, ruled, alpha, kappas.get((source, kind, attribute))))
     return tuple(found)
 
 
-def sources_table(found: Iterable[Voice]) -> pa.Table:
-    """The rows of the view `sources`, a figure each."""
+def sources_table(found: Iterable[Voice], rated: Iterable[Rated] = ()) -> pa.Table:
+    """The rows of the view `sources`, a figure each: of labels, then of ratings of single responses."""
     rows = [
         {"source": voice.source, "kind": voice.kind, "attribute": voice.attribute, **figure}
         for voice in found
         for figure in _figures(voice)
+    ]
+    rows += [
+        {"source": one.source, "kind": one.kind, "attribute": one.attribute, "measure": "ratings", **figure}
+        for one in rated
+        for figure in _ratings(one)
     ]
     return pa.Table.from_pylist(rows, schema=SOURCES)
 
@@ -77,6 +85,22 @@ def _figures(voice: Voice) -> Iterator[dict[str, Any]]:
         yield {**about, "what": "same", "value": voice.alpha.same}
         for what, told in (("alpha", voice.alpha.value), ("alpha_nominal", voice.alpha.nominal)):
             yield {**about, "what": what, **(asdict(told) if told else {})}
+    if voice.kappa is not None:
+        yield from ({"measure": "agreement", **figure} for figure in _kappas(voice.kappa))
+
+
+def _ratings(rated: Rated) -> Iterator[dict[str, Any]]:
+    about = {"n": rated.responses, "prompts": rated.prompts}
+    for what, told in (("alpha_interval", rated.interval), ("alpha_ordinal", rated.ordinal)):
+        if told is not None:
+            yield {**about, "what": what, **asdict(told)}
+    if rated.kappa is not None:
+        yield from _kappas(rated.kappa)
+
+
+def _kappas(kappa: Kappa) -> Iterator[dict[str, Any]]:
+    for what, told in (("kappa_linear", kappa.linear), ("kappa_quadratic", kappa.quadratic)):
+        yield {"n": kappa.shared, "what": what, **asdict(told)}
 
 
 def _place(key: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -5,19 +5,15 @@ the majority of the voice, as in `label_in`; ties of any sort are ties. Only sum
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 import pyarrow as pa
 
-from prefcurate.transforms.measures.rules import RULES, picks
 from prefcurate.transforms.report.alpha import AlphaSums, alpha_sums
 from prefcurate.transforms.store.snapshot import Snapshot
-
-_BATCH = 1024
-_PICKS = pa.schema([("comparison_id", pa.string()), *((rule, pa.string()) for rule in RULES[:-1])])
 
 # A row that stands for its occurrence tells the order that the source's file has the responses in.
 _SAID = """
@@ -53,10 +49,6 @@ _LABELLED = """
     SELECT source, kind, attribute, count(DISTINCT comparison_id), count(DISTINCT comparison_id) FILTER (label IN ('a', 'b')),
         count(DISTINCT comparison_id) FILTER (label = 'tie'), count(DISTINCT comparison_id) FILTER (label IS NULL)
     FROM labels GROUP BY ALL ORDER BY ALL
-"""
-_TEXTS = """
-    SELECT comparison_id, response_a_text, response_b_text FROM comparisons
-    WHERE comparison_id IN (SELECT comparison_id FROM labels WHERE label IS NOT NULL)
 """
 # The scores of a prompt first: what belongs together must be added up before it is squared. A tie scores one half, so twos are counted.
 _RULES = """
@@ -121,19 +113,20 @@ class SourceSums:
     alphas: Mapping[Voice, AlphaSums]
 
 
-def source_sums(snapshot: Snapshot, shard: int, audited: pa.Table) -> SourceSums:
+def source_sums(snapshot: Snapshot, shard: int, audited: pa.Table, looks: pa.Table) -> SourceSums:
     """Reads one shard.
 
     Args:
-        snapshot: must have comparisons, annotations and occurrences.
+        snapshot: must have annotations and occurrences.
         shard: one of the store's.
         audited: comparison_id, label: what gold of side audit says.
+        looks: of the shard's labelled pairs (`prefcurate.transforms.report.looks`).
     """
-    with snapshot.connect(["comparisons", "annotations", "occurrences"], shard) as connection:
+    with snapshot.connect(["annotations", "occurrences"], shard) as connection:
         connection.register("audited", audited)
         connection.execute(_SAID)
         connection.execute(_LABELS)
-        connection.register("picks", pa.Table.from_batches(_picks(connection), _PICKS))
+        connection.register("picks", looks)
         return SourceSums(
             pairs=tuple(connection.sql(_PAIRS).fetchall()),
             verdicts=tuple(connection.sql(_VERDICTS).fetchall()),
@@ -141,15 +134,6 @@ def source_sums(snapshot: Snapshot, shard: int, audited: pa.Table) -> SourceSums
             rules=tuple(connection.sql(_RULES).fetchall()),
             alphas=_alphas(connection),
         )
-
-
-def _picks(connection: duckdb.DuckDBPyConnection) -> Iterator[pa.RecordBatch]:
-    """Which response each rule takes in each labelled pair; texts stream by."""
-    for batch in connection.sql(_TEXTS).to_arrow_reader(_BATCH):
-        ids, *texts = (batch.column(i).to_pylist() for i in range(3))
-        rows = [(comparison, *picks(a or "", b or "")) for comparison, a, b in zip(ids, *texts, strict=True)]
-        columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-        yield pa.RecordBatch.from_arrays(columns, schema=_PICKS)
 
 
 def _alphas(connection: duckdb.DuckDBPyConnection) -> dict[Voice, AlphaSums]:

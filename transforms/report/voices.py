@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from prefcurate.transforms.measures.rules import Rule
 from prefcurate.transforms.report.alpha import Estimate
+from prefcurate.transforms.report.quality.kappa import Kappa
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Voice:
         verdicts: labels by what they say, in the order of the source's rows: first, second, tie, both_good, both_bad, unratable, unread.
         rules: those that say something.
         alpha: None where no pair has labels of two annotators.
+        kappa: of couples of annotators; None where none share ten pairs.
     """
 
     source: str
@@ -79,6 +81,7 @@ class Voice:
     verdicts: Mapping[str, int]
     rules: tuple[RuleFigures, ...]
     alpha: Alpha | None
+    kappa: Kappa | None = None
 
     def rule(self, name: str) -> RuleFigures | None:
         """The figures of a rule, None where it says nothing."""

@@ -6,6 +6,9 @@ from prefcurate.transforms.ingest.agreement import PLURALS
 from prefcurate.transforms.measures.rules import FEWEST, says_alone
 from prefcurate.transforms.report.alpha import Estimate
 from prefcurate.transforms.report.findings import Agreement, Findings, Share, Stratum
+from prefcurate.transforms.report.quality.habits import FEWEST as FEWEST_OPINIONS
+from prefcurate.transforms.report.quality.rated import Rated
+from prefcurate.transforms.report.quality.words import LOOKS_LIKE
 from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
 
 KINDS = {"person": "a person", "llm_judge": "an LLM judge", "reward_model": "a reward model", "program": "a program"}
@@ -182,6 +185,11 @@ _ABOUT = {"longer": ("longer", "shorter", "length"), "formatted": ("more formatt
 def remarks(findings: Findings) -> list[str]:
     """What sticks out of the sources' labels: those that a rule alone says, a leaning to a place, annotators who do not agree."""
     return [remark for voice in findings.voices for remark in _remarks(voice)]
+
+
+def rated_about(rated: Rated) -> str:
+    """Whose ratings, of what: `people, helpfulness`."""
+    return PLURALS.get(rated.kind, rated.kind) + ("" if rated.attribute == "overall" else f", {rated.attribute}")
 
 
 def about(voice: Voice) -> str:

@@ -61,7 +61,7 @@ def _opinions(told: Row, name: str, where: list[Any], before: int) -> Iterable[R
             "label": _SIGN.get(one["label"], 0), "first": shown or (-1 if told["reversed"] else 1), "shown": shown != 0,
             "longer": longer, "formatted": formatted, "gold": 2, "seconds": one["seconds"], "moment": _moment(one["answered_at"]),
             "characters": sum(len(told[text]) for text in ("prompt_text", "response_a_text", "response_b_text")),
-            "row": before + number,
+            "file": "", "row": before + number,
         }  # fmt: skip
 
 

@@ -1,12 +1,11 @@
 """What is found of each annotator: every figure, and what of it excludes chance."""
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prefcurate.transforms.intervals import wilson
+from prefcurate.transforms.consensus.votes import distinct
 from prefcurate.transforms.report.quality.chance import FEWEST_PEERS, Usual, can_tell, corrected, unusual, upper, usual
 from prefcurate.transforms.report.quality.copies import ALIKE, twins
 from prefcurate.transforms.report.quality.habits import (
@@ -44,6 +43,7 @@ _ONE_ANSWER = 0.85
 _DRIFTS = 0.25
 _HASTY = 0.5
 _Z = 1.645
+_POOL_SHARE = 0.2
 _FULLY, _HALF = 0.8, 0.5
 """Sizes of effects that whoever is tested must be able to show."""
 
@@ -58,6 +58,8 @@ class Quality:
         found: by check, whether it is: its rate is below `FALSE_ALARMS` and its size is worth a word.
         usual: by group of annotators, how far one usually follows the others.
         group: of each annotator: those of one source, kind and attribute are compared.
+        pool: crowds under one name, who have given a pair several answers: nothing is said of them.
+        placed: annotators of whose pairs it is known which response stands first.
         twin: of each annotator, whom it says the same as; -1 for nobody.
     """
 
@@ -72,6 +74,8 @@ class Quality:
     found: Mapping[str, Bools]
     usual: tuple[Usual, ...]
     group: Ints
+    pool: Bools
+    placed: Bools
     twin: Ints
     twin_shared: Ints
     twin_same: Ints
@@ -91,8 +95,23 @@ def find_quality(opinions: Opinions) -> Quality:
         leaning = leanings(opinions, others, group)
     streak = streaks(opinions, expected_answers(opinions, others, leaning))
     answered, hurried, drifted = shares(opinions), haste(opinions, group), drift(opinions, others)
-    made = Quality(opinions, others, leaning, streak, answered, hurried, drifted, {}, {}, (), group, copied.twin, copied.shared, copied.same)
+    made = Quality(opinions, others, leaning, streak, answered, hurried, drifted, {}, {}, (), group, _pools(opinions), _placed(opinions), copied.twin, copied.shared, copied.same)
     return _called(made, copied.q)
+
+
+def _pools(opinions: Opinions) -> Bools:
+    """People's names under which a fifth of the pairs have answers of several acts: crowds without names of their own."""
+    judged, _ = distinct(opinions.who, opinions.item, opinions.act)
+    (who, _), pair = distinct(*judged[:2])
+    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=opinions.many)
+    person = np.array([kind == "person" for _, kind, *_ in opinions.annotators], bool)
+    pools: Bools = person & (several >= _POOL_SHARE * np.maximum(1, np.bincount(who, minlength=opinions.many)))
+    return pools
+
+
+def _placed(opinions: Opinions) -> Bools:
+    placed: Bools = opinions.sums((opinions.first != 0) * 1.0) > opinions.sums() / 2
+    return placed
 
 
 def _groups(opinions: Opinions) -> Ints:
@@ -142,7 +161,7 @@ def _called(made: Quality, copied: Floats) -> Quality:
     # A machine answers each question as if it were its first.
     by_people = {int(g) for g, (_, kind, *_) in zip(made.group, opinions.annotators, strict=True) if kind == "person"}
     for one in range(int(made.group.max()) + 1 if many else 0):
-        among = (made.group == one) & (n >= FEWEST)
+        among = (made.group == one) & (n >= FEWEST) & ~made.pool
         groups.append(_follows(made, among, p, big))
         _leans(made, among, p, big)
         _answers_alike(made, among, p, big)
@@ -151,7 +170,7 @@ def _called(made: Quality, copied: Floats) -> Quality:
             _drifts(made, among, p, big)
     everyone = np.ones(many, bool)
     q = {check: corrected(p[check], everyone) for check in CHECKS}
-    q["copy"], big["copy"] = copied, np.isfinite(copied)
+    q["copy"], big["copy"] = copied, np.isfinite(copied) & ~made.pool
     found = {check: big[check] & (np.nan_to_num(q[check], nan=1.0) < FALSE_ALARMS) for check in CHECKS}
     return replace(made, q=q, found=found, usual=tuple(groups))
 

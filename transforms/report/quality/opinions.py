@@ -34,7 +34,8 @@ OPINIONS = pa.schema(
         ("seconds", pa.float64()),  # null where nobody tells
         ("moment", pa.int64()),  # of the answer, in seconds; null where nobody tells
         ("characters", pa.int64()),  # of the prompt and both responses
-        ("row", pa.int64()),  # place in the order of the files
+        ("file", _S),
+        ("row", pa.int64()),  # in the file
     ]
 )
 """One opinion: what a shard writes for the one worker that computes the figures."""
@@ -89,16 +90,17 @@ def opinions_of(tables: Sequence[pa.Table]) -> Opinions:
     names = ("annotator", "kind", "source", "attribute")
     who, annotators = _named([table[name] for name in names])
     family, _ = _named([table["family"]])
-    columns = {name: _numbers(table, name) for name in OPINIONS.names if name not in (*names, "family")}
-    sort = np.lexsort((columns["row"], columns["act"], who, columns["item"]))
+    file, _ = _named([table["file"]])
+    columns = {name: _numbers(table, name) for name in OPINIONS.names if name not in (*names, "family", "file")}
+    sort = np.lexsort((columns["first"], columns["act"], columns["row"], file, who, columns["item"]))
     columns = {name: values[sort] for name, values in columns.items()}
-    who, family = who[sort], family[sort]
+    who, family, file = who[sort], family[sort], file[sort]
     _, item = np.unique(columns.pop("item"), return_inverse=True)
     row, moment = columns.pop("row"), columns["moment"]
     untold = np.bincount(who[np.isnan(moment)], minlength=len(annotators))
     timed = untold == 0
     rank = np.empty(len(who), np.int64)
-    rank[np.lexsort((columns["act"], row, np.where(timed[who], moment, 0.0)))] = np.arange(len(who))
+    rank[np.lexsort((columns["act"], row, file, np.where(timed[who], moment, 0.0)))] = np.arange(len(who))
     return Opinions(who=who, family=family, item=item, order=rank, annotators=annotators, timed=timed, **columns)
 
 

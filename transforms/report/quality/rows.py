@@ -1,0 +1,216 @@
+"""The figures of each annotator as rows: of the table `annotator_quality`, and of the page."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.consensus.votes import distinct
+from prefcurate.transforms.intervals import wilson
+from prefcurate.transforms.report.alpha import FEWEST_PROMPTS, PREFERENCES, replicates
+from prefcurate.transforms.report.quality.findings import CHECKS, Quality, checks_of
+from prefcurate.transforms.report.quality.habits import FEWEST, FIRST, FOLLOWS, FORMATTED, LONGER
+from prefcurate.transforms.report.quality.kappa import Kappa, mean_kappa, weighted_kappa
+from prefcurate.transforms.report.quality.opinions import Floats, Opinions
+from prefcurate.transforms.report.quality.words import sentence
+
+_DIGITS = 6
+_Z = 1.959964
+_CLEARNESS = 10
+KAPPA_INTERVALS = 500
+"""Annotators whose kappa has an interval: those with most opinions."""
+
+
+@dataclass(frozen=True)
+class AnnotatorQuality:
+    """A row of the table `annotator_quality`; see the columns there."""
+
+    annotator: str
+    kind: str
+    source: str
+    attribute: str
+    rank: int | None
+    findings: tuple[str, ...]
+    said: str
+    n: int
+    compared: int
+    agreement: float | None
+    agreement_low: float | None
+    agreement_high: float | None
+    usual_agreement: float | None
+    kappa_linear: float | None
+    kappa_quadratic: float | None
+    kappa_low: float | None
+    kappa_high: float | None
+    follows: float | None
+    follows_low: float | None
+    follows_high: float | None
+    first_leaning: float | None
+    longer_leaning: float | None
+    formatted_leaning: float | None
+    first_share: float | None
+    tie_share: float | None
+    longest_run: int | None
+    repeats: float | None
+    usual_repeats: float | None
+    seconds: float | None
+    usual_seconds: float | None
+    hasty_share: float | None
+    early: float | None
+    late: float | None
+    order: str
+    copy_of: str | None
+    copy_shared: int | None
+    false_discovery_rate: float | None
+
+
+def annotator_rows(quality: Quality) -> tuple[AnnotatorQuality, ...]:
+    """One row an annotator and attribute, in key order; crowds under one name have none."""
+    agreed, kappas = _agreement(quality), _kappas(quality)
+    places = [i for i in range(quality.opinions.many) if not quality.pool[i]]
+    rank = {i: place for place, i in enumerate(_by_gravity(quality, places), 1)}
+    return tuple(_row(quality, i, rank.get(i), agreed[i], kappas[i]) for i in places)
+
+
+def quality_table(rows: Sequence[AnnotatorQuality]) -> pa.Table:
+    """The rows of the table `annotator_quality`; they are about no prompt."""
+    schema = TABLES["annotator_quality"].schema
+    return pa.Table.from_pylist([asdict(row) | {"prompt_id": ""} for row in rows], schema=schema)
+
+
+def label_kappas(quality: Quality) -> dict[tuple[str, str, str], Kappa]:
+    """Mean kappa of the couples of each source, kind and attribute; an annotator's orders and samples on a pair are one answer."""
+    opinions = quality.opinions
+    kept = ~quality.pool[opinions.who]
+    (who, item), unit = distinct(opinions.who[kept], opinions.item[kept])
+    value = np.sign(np.bincount(unit, weights=opinions.label[kept], minlength=len(who))).astype(np.int64) + 1
+    prompt = np.zeros(len(who), np.int64)
+    prompt[unit] = opinions.prompt[kept]
+    found = {}
+    for one in np.unique(quality.group).tolist():
+        mine = quality.group[who] == one
+        kappa = mean_kappa(who[mine], item[mine], prompt[mine], value[mine], np.array(PREFERENCES))
+        if kappa is not None:
+            _, kind, source, attribute = opinions.annotators[int(np.flatnonzero(quality.group == one)[0])]
+            found[source, kind, attribute] = kappa
+    return found
+
+
+def _by_gravity(quality: Quality, places: Sequence[int]) -> list[int]:
+    """Those of whom something is found: the gravest kind of finding first, of one kind the one with most opinions."""
+    n = quality.opinions.sums()
+    found = {i: checks_of(quality, i) for i in places}
+    return sorted((i for i in places if found[i]), key=lambda i: (CHECKS.index(found[i][0]), -n[i], i))
+
+
+def _row(quality: Quality, i: int, rank: int | None, agreed: tuple[float | None, ...], kappas: tuple[float | None, ...]) -> AnnotatorQuality:
+    opinions, leaning, streak = quality.opinions, quality.leaning, quality.streak
+    name, kind, source, attribute = opinions.annotators[i]
+    findings = checks_of(quality, i)
+    error, value = leaning.error[i], leaning.value[i]
+    follows = float(value[FOLLOWS]) if np.isfinite(error[FOLLOWS]) and agreed[0] else None
+    wide = _Z * float(error[FOLLOWS])
+    timed, steps = int(quality.hurried.timed[i]), float(streak.steps[i])
+    twin = int(quality.twin[i])
+    rates = [float(quality.q[check][i]) for check in findings]
+    row = AnnotatorQuality(
+        name, kind, source, attribute, rank, findings, "",
+        int(opinions.sums()[i]), int(agreed[0] or 0), *agreed[1:], *kappas,
+        _told(follows), _told(follows and follows - wide), _told(follows and follows + wide),
+        *(_told(float(value[c])) if np.isfinite(error[c]) else None for c in (FIRST, LONGER, FORMATTED)),
+        _told(float(quality.answered.share[i, 0])) if quality.placed[i] else None, _told(float(quality.answered.share[i, 1])),
+        int(streak.longest[i]) if steps else None, _told(float(streak.repeats[i]) / steps) if steps else None,
+        _told((float(streak.repeats[i]) / steps) - float(streak.excess[i])) if steps else None,
+        _told(float(quality.hurried.median[i])) if timed else None, _told(float(quality.hurried.usual[i])) if timed else None,
+        _told(float(quality.hurried.hasty[i]) / timed) if timed else None,
+        *(_told(float(half[i])) if opinions.sums()[i] >= FEWEST else None for half in (quality.drifted.early, quality.drifted.late)),
+        "time" if opinions.timed[i] else "file",
+        opinions.annotators[twin][0] if twin >= 0 else None, int(quality.twin_shared[i]) if twin >= 0 else None,
+        _told(min(rates)) if rates else None,
+    )  # fmt: skip
+    return _with_words(row)
+
+
+def _with_words(row: AnnotatorQuality) -> AnnotatorQuality:
+    told = asdict(row) | {"said": sentence(row), "findings": row.findings}
+    return AnnotatorQuality(**told)
+
+
+def _told(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(value, _DIGITS)
+
+
+def _agreement(quality: Quality) -> list[tuple[float | None, ...]]:
+    """Of each annotator: preferences that can be compared, the share with the others' side, its interval, and what is usual."""
+    opinions, lean = quality.opinions, quality.others.lean
+    counted = (opinions.label != 0) & (np.abs(lean) > 1e-9)
+    same = counted & (opinions.label * lean > 0)
+    clear = np.minimum((np.abs(lean) * _CLEARNESS).astype(np.int64), _CLEARNESS - 1) + _CLEARNESS * quality.group[opinions.who]
+    size = (int(quality.group.max(initial=0)) + 1) * _CLEARNESS
+    # Every answer counts for what is usual, also those of who is found out: they are few.
+    usual = np.bincount(clear[counted], weights=same[counted], minlength=size) / np.maximum(1, np.bincount(clear[counted], minlength=size))
+    n, right = opinions.sums(counted * 1.0), opinions.sums(same * 1.0)
+    hoped = opinions.sums(counted * usual[clear])
+    acts = _acts(opinions, counted)
+    found: list[tuple[float | None, ...]] = []
+    for i in range(opinions.many):
+        if not n[i]:
+            found.append((0.0, None, None, None, None))
+            continue
+        share = float(right[i] / n[i])
+        low, high = wilson(share, float(acts[i]))
+        found.append((float(n[i]), _told(share), _told(low), _told(high), _told(float(hoped[i] / n[i]))))
+    return found
+
+
+def _acts(opinions: Opinions, counted: Floats) -> Floats:
+    """How many acts each annotator's counted opinions come from: labels of one ranking tell as much as one."""
+    (whose, _), _ = distinct(opinions.who[counted], opinions.act[counted])
+    acts: Floats = np.bincount(whose, minlength=opinions.many)
+    return acts
+
+
+def _kappas(quality: Quality) -> list[tuple[float | None, ...]]:
+    """Linear and quadratic kappa of each annotator and everybody else on the same pairs, and the interval of the latter.
+
+    Cohen's (1968), of an annotator and the others taken together: each of their labels on a pair is one comparison. In couples few
+    annotators share enough pairs. The interval is of a bootstrap of prompts.
+    """
+    opinions = quality.opinions
+    label = opinions.label + 1
+    others = np.zeros((len(label), 3))
+    items = int(opinions.item.max(initial=-1)) + 1
+    for value in range(3):
+        everybody = np.bincount(opinions.item[label == value], minlength=items)[opinions.item]
+        (_, _), unit = distinct(opinions.item, opinions.family)
+        own = np.bincount(unit[label == value], minlength=int(unit.max(initial=-1)) + 1)[unit]
+        others[:, value] = everybody - own
+    start = np.searchsorted(opinions.who[np.argsort(opinions.who, kind="stable")], np.arange(opinions.many + 1))
+    order = np.argsort(opinions.who, kind="stable")
+    most = set(np.argsort(-opinions.sums(), kind="stable")[:KAPPA_INTERVALS].tolist())
+    found = []
+    for i in range(opinions.many):
+        mine = order[start[i] : start[i + 1]]
+        found.append(_kappa_of(label[mine], others[mine], opinions.prompt[mine], i in most))
+    return found
+
+
+def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> tuple[float | None, ...]:
+    prompts, row = np.unique(prompt, return_inverse=True)
+    tables = np.zeros((len(prompts), 9))
+    for value in range(3):
+        np.add.at(tables, (row, label * 3 + value), others[:, value])
+    several = with_interval and len(prompts) >= FEWEST_PROMPTS and tables.sum() > 0
+    drawn = replicates(prompts.astype(np.uint64)).T @ tables if several else tables.sum(axis=0)[None]
+    values = [_weighted(drawn.reshape(-1, 3, 3), power) for power in (1, 2)]
+    linear, quadratic = (_told(float(value[0])) for value in values)
+    if not several or quadratic is None:
+        return linear, quadratic, None, None
+    low, high = np.nanquantile(values[1][1:], [0.025, 0.975])
+    return linear, quadratic, _told(float(low)), _told(float(high))
+
+
+def _weighted(tables: Floats, power: int) -> Floats:
+    return weighted_kappa(tables, np.array(PREFERENCES), power)
