@@ -77,16 +77,11 @@ class RewardHead(FittedAnnotator):
     @property
     def family(self) -> str:
         """Heads on the same vectors that learned from the same labels share their errors, whatever their settings and generation."""
-        return f"reward_head:{self.learn_from}"
+        return f"reward_head:{self.embed.model}/{self.learn_from}"
 
     def bound(self, embed: EmbedOptions, gold: GoldOptions) -> Self:
         """The same annotator with what it needs to know of the rest of the configuration."""
         return self.model_copy(update={"embed": embed, "gold": gold})
-
-    @property
-    def family(self) -> str:
-        """What heads of one design share, their errors too, whatever they are called and whenever they were fitted."""
-        return f"{self.kind}:{self.embed.model}/{self.learn_from}"
 
     def fingerprint(self) -> str:
         """Of the settings, the embedding model and the algorithm; not of the labels (see the module)."""
