@@ -25,12 +25,13 @@ def _settings(config: Config) -> Any:
 
 STAGE = Stage(
     name="consensus",
-    after=("ingest", "screen", "annotate"),
+    after=("ingest", "embed", "screen", "annotate"),
+    spares=lambda config: ("embed",) if config.consensus.dynamics is None else (),
     reads=READS,
     writes=WRITES,
     settings=_settings,
     transform=lambda config, context: Consensus(
-        context, config.consensus, config.gold, config.overrides, config.route.can_ask
+        context, config.consensus, config.gold, config.overrides, config.route.can_ask, config.embed.fingerprint()
     ),
     # An edited file is read again.
     files=lambda config: None if config.overrides is None else partial(overrides_digest, config.overrides),

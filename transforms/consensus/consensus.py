@@ -7,6 +7,15 @@ import apache_beam as beam
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.consensus.cartography import (
+    Cartography,
+    ExamplePart,
+    Map,
+    fit_examples,
+    load_dynamics,
+    watch,
+    write_examples,
+)
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
 from prefcurate.transforms.consensus.how import KEY, How
@@ -23,7 +32,7 @@ from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
-READS = ("comparisons", "annotations", "occurrences", "gold", "calls")
+READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "embeddings", "clusters")
 WRITES = ("consensus", "annotators")
 
 
@@ -37,6 +46,7 @@ class Consensus(beam.PTransform):
         gold: whose labels measure the others.
         overrides: address of the CSV file of overrides, or None.
         can_ask: there is a budget for more opinions, so that a pair may wait for one.
+        vectors: fingerprint of the embedding model, for `options.dynamics`.
     """
 
     context: StageContext
@@ -44,6 +54,7 @@ class Consensus(beam.PTransform):
     gold: GoldOptions
     overrides: str | None = None
     can_ask: bool = False
+    vectors: str = ""
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
         """From a pipeline's root to the ledger entry's state."""
@@ -55,11 +66,26 @@ class Consensus(beam.PTransform):
             | "all votes" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "fit label model" >> beam.Map(_Fit(self.context, self.options)).with_output_types(str)
         )
-        decide = _Decide(self.context, self.options, self.gold, self.overrides, self.can_ask)
-        decided = units | "decide" >> beam.FlatMap(decide.parts, beam.pvalue.AsSingleton(model)).with_output_types(
-            Part | Finished
-        )
+        decide = _Decide(self.context, self.options, self.gold, self.overrides, self.can_ask, self.vectors)
+        dynamics = self._dynamics(root, units, decide, model)
+        decided = units | "decide" >> beam.FlatMap(
+            decide.parts, beam.pvalue.AsSingleton(model), beam.pvalue.AsSingleton(dynamics)
+        ).with_output_types(Part | Finished)
         return decided | CommitStage(self.context, pinned)
+
+    def _dynamics(
+        self, root: beam.Pipeline, units: beam.PCollection[Unit], decide: "_Decide", model: beam.PCollection[str]
+    ) -> beam.PCollection[str]:
+        """The address of the heads that watch the labels; "" where none are asked for."""
+        if decide.cartography is None:
+            return root | "no dynamics" >> beam.Create([""])
+        return (
+            units
+            | "published pairs" >> beam.Map(decide.examples, beam.pvalue.AsSingleton(model)).with_output_types(ExamplePart)
+            | "all published pairs" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
+            | "train heads"
+            >> beam.Map(fit_examples, decide.cartography, self.context.store.root).with_output_types(str)
+        )
 
 
 @dataclass(frozen=True)
@@ -106,14 +132,37 @@ class _Decide:
     gold: GoldOptions
     overrides: str | None
     can_ask: bool
+    vectors: str = ""
 
-    def parts(self, unit: Unit, model_path: str) -> Iterator[Part | Finished]:
-        model = load_model(model_path)
+    @property
+    def cartography(self) -> Cartography | None:
+        """How labels are watched, where they are."""
+        dynamics = self.options.dynamics
+        return None if dynamics is None else Cartography(dynamics, self.vectors, self.context.seed)
+
+    def examples(self, unit: Unit, model_path: str) -> ExamplePart:
+        """What heads learn from in a shard: the pairs that consensus alone would publish."""
+        assert self.cartography is not None
+        return write_examples(unit, self.context.stage, self._rows(unit, load_model(model_path)), self.cartography)
+
+    def _rows(self, unit: Unit, model: LabelModel, seen: Map | None = None) -> pa.Table:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
         shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed)
         signals = read_signals(unit.snapshot, unit.shard, self.gold, self.options.agreement)
-        tables = {"consensus": consensus_rows(shard, model, rules, words, signals)}
+        return consensus_rows(shard, model, rules, words, signals, seen)
+
+    def _seen(self, unit: Unit, path: str) -> Map | None:
+        if self.options.dynamics is None:
+            return None
+        dynamics = load_dynamics(path)
+        found = dict(watch(unit.snapshot, unit.shard, dynamics, self.vectors))
+        return Map(found, dynamics.ambiguous, self.options.dynamics)
+
+    def parts(self, unit: Unit, model_path: str, dynamics_path: str) -> Iterator[Part | Finished]:
+        """The decisions of a shard, and what is about no prompt beside the first."""
+        model = load_model(model_path)
+        tables = {"consensus": self._rows(unit, model, self._seen(unit, dynamics_path))}
         if unit.shard == 0:
             tables["annotators"] = annotator_rows(model)
             yield Finished(KEY, self._how(model_path).to_json())

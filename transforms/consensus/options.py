@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator
 
@@ -92,6 +92,22 @@ def policy_of(name: str) -> Policy:
     return found
 
 
+class DynamicsOptions(Options):
+    """Training dynamics of the published labels (`dynamics.py`), in the columns confidence, variability and region of `consensus`."""
+
+    epochs: int = Field(default=10, ge=3, le=100)
+    """Times that the heads see every label; they are watched after each."""
+    folds: int = Field(default=5, ge=2, le=20)
+    """Parts of the prompt clusters: each is watched by heads that learned from the others."""
+    min_labels: int = Field(default=50, ge=10)
+    """Published pairs outside a fold below which its pairs are not watched."""
+    max_pairs: int = Field(default=20_000, ge=100)
+    """Published pairs that are learned from at most, a hash sample; about 12 KB of memory a pair at 384 dimensions."""
+    truncate: Literal["no", "soften", "drop"] = "no"
+    """What is done with a published label whose confidence is below `confidence`; gold on the pair itself and overrides stand."""
+    confidence: float = Field(default=0.3, ge=0.0, le=0.5)
+
+
 class ConsensusOptions(Options):
     """The policy of the decisions."""
 
@@ -101,6 +117,8 @@ class ConsensusOptions(Options):
     """A pair is published when its label is expected to be right at least this often."""
     agreement: tuple[Agreement, ...] = ()
     """Agreements of signals that every decision is asked for, one after another; see `agreement_options.py`."""
+    dynamics: DynamicsOptions | None = None
+    """Watch how heads that are trained on the published labels come to agree with each; needs the stage embed. Not by default."""
 
     @field_validator("policy")
     @classmethod

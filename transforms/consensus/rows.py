@@ -10,6 +10,7 @@ import pyarrow as pa
 from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.agreement import gate
+from prefcurate.transforms.consensus.cartography import Map
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
 from prefcurate.transforms.consensus.model import LabelModel, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
@@ -27,8 +28,9 @@ def consensus_rows(
     rules: Rules,
     overrides: Mapping[str, Override],
     signals: Signals | None = None,
+    seen: Map | None = None,
 ) -> pa.Table:
-    """One row a comparison, in key order."""
+    """One row a comparison, in key order; with the dynamics of its label where they were watched (`seen`)."""
     signals = signals or {}
     judgements, ids = _evidence(shard)
     decisions = []
@@ -39,7 +41,8 @@ def consensus_rows(
         # A person's word and gold on the pair itself need nobody's agreement.
         if word is None and (believed.gold is None or believed.gold != decision.label):
             decision = gate(decision, signals.get(comparison, ()), rules.min_accuracy)
-        decisions.append(decision)
+        proven = word is not None or believed.gold is not None
+        decisions.append(decision if seen is None else seen.truncated(comparison, decision, proven))
     shares = _act_shares(decisions, judgements)
     rows = [
         vars(decision)
@@ -54,6 +57,7 @@ def consensus_rows(
             "agreement": beliefs[place].agreement(decision.label),
             "signals": [asdict(signal) for _, signal in signals.get(comparison, ()) if signal is not None],
         }
+        | ({} if seen is None else seen.columns(comparison, decision.label))
         for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))
     ]
     return pa.Table.from_pylist(rows, schema=TABLES["consensus"].schema)
