@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from prefcurate.pipelines.explain import change_lines, worth_lines
+from prefcurate.pipelines.explain import becomes, change_lines, worth_lines
 from prefcurate.pipelines.plain import clip, line, neutral, wrapped
 from prefcurate.transforms.consensus.explain import Explained, explain
 from prefcurate.transforms.publish.fates import REASONS
@@ -37,6 +37,11 @@ _SINCE = (
     "`prefcurate run CONFIG` decides again"
 )
 _SAME = 1e-6
+_REGIONS = {
+    "easy": "easy to learn, as right labels mostly are",
+    "ambiguous": "ambiguous, they vary most on such pairs",
+    "hard": "hard to learn, as wrong labels mostly are",
+}
 _TEXT = 1500
 _OPINIONS = 40
 
@@ -180,14 +185,26 @@ def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
         yield wrapped(f"the published label is expected to be right with {row['expected_accuracy']:.0%}{low}")
     yield wrapped(f"because: {line(row['reason'] or 'no reason was recorded', 400)}")
     yield wrapped(_tally(story, set(row["evidence"] or ())))
+    if row["region"]:
+        yield wrapped(
+            f"heads trained on the labels of other prompts give this label {row['confidence']:.0%} on average over their epochs, "
+            f"varying by {row['variability']:.0%}: {_REGIONS.get(row['region'], row['region'])}"
+        )
     if explained is None or not _is_of(explained, row):
         yield wrapped(f"what would change it: {_would_change(row)}")
         yield wrapped(_UNEXPLAINED if explained is None else _SINCE)
         return
+    if (explained.made.decision, explained.made.label) != (row["decision"], row["label"]):
+        yield wrapped(f"without {_instead(row)}: {becomes(explained.made)}; what follows is about that")
     yield ""
     yield from worth_lines(explained)
     yield ""
     yield from change_lines(explained)
+
+
+def _instead(row: Row) -> str:
+    """What stands above the consensus."""
+    return "the override" if (row["reason"] or "").startswith("override") else "the heads' doubt"
 
 
 def _is_of(explained: Explained, row: Row) -> bool:

@@ -81,7 +81,8 @@ class Consensus(beam.PTransform):
             return root | "no dynamics" >> beam.Create([""])
         return (
             units
-            | "published pairs" >> beam.Map(decide.examples, beam.pvalue.AsSingleton(model)).with_output_types(ExamplePart)
+            | "published pairs"
+            >> beam.Map(decide.examples, beam.pvalue.AsSingleton(model)).with_output_types(ExamplePart)
             | "all published pairs" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "train heads"
             >> beam.Map(fit_examples, decide.cartography, self.context.store.root).with_output_types(str)

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefcurate.schemas.canonical import stable_hash
-from prefcurate.transforms.annotate.bradley_terry import feature_scale, fold_of, sigmoid, single_thread
+from prefcurate.transforms.annotate.bradley_terry import calibration, feature_scale, fold_of, sigmoid, single_thread
 from prefcurate.transforms.consensus.options import DynamicsOptions
 from prefcurate.transforms.consensus.votes import Floats, Ints
 
 _BATCH = 64
-_RATE = 2.0
+_RATE = 4.0
 _DECAY = 1e-3
 _AMBIGUOUS = 2 / 3
 """Above this quantile of variability a pair is ambiguous: the third that varies most, as in the paper."""
@@ -31,7 +31,8 @@ class Dynamics:
     """The heads of every epoch, for each fold those that never saw it.
 
     Attributes:
-        heads: shape (folds, epochs, features); a fold that too few labels lie outside of has zeros.
+        heads: shape (folds, epochs, features), scaled so that the last epoch's scores are log-odds of labels that they never saw;
+            a fold that too few labels lie outside of has zeros.
         ambiguous: variability from which on a pair is ambiguous.
         seed: of the folds.
     """
@@ -42,13 +43,17 @@ class Dynamics:
 
     def probabilities(self, features: Floats, clusters: Sequence[str]) -> Floats:
         """What the heads of each epoch give to a, shape (pairs, epochs); NaN where no head can tell."""
+        return sigmoid(self.log_odds(features, clusters))
+
+    def log_odds(self, features: Floats, clusters: Sequence[str]) -> Floats:
+        """The same as log-odds."""
         fold = np.array([fold_of(cluster, len(self.heads), self.seed) for cluster in clusters], np.int64)
         known = np.any(self.heads != 0, axis=(1, 2))
         found = np.full((len(fold), self.heads.shape[1]), np.nan)
         with single_thread():
             for number in np.flatnonzero(known).tolist():
                 mine = fold == number
-                found[mine] = sigmoid(features[mine] @ self.heads[number].T)
+                found[mine] = features[mine] @ self.heads[number].T
         return found
 
     def to_bytes(self) -> bytes:
@@ -88,12 +93,19 @@ def fit_dynamics(
                 drawn = int(stable_hash("dynamics", seed, number)[:12], 16)
                 rng = np.random.default_rng(drawn)
                 heads[number] = _epochs(features[outside], label[outside], weight[outside], options.epochs, rng)
+    heads *= _slope(Dynamics(heads, 0.0, seed).log_odds(features, clusters)[:, -1], label, weight)
     # What is stored is rounded: whoever fits and whoever reads it watch with the same heads.
     rounded = heads.astype(np.float32).astype(np.float64)
     watched = Dynamics(rounded, 0.0, seed).probabilities(features, clusters)
     told = np.nanstd(watched[~np.isnan(watched[:, 0])], axis=1)
     ambiguous = float(np.quantile(told, _AMBIGUOUS)) if len(told) else 1.0
     return Dynamics(rounded, round(ambiguous, _DIGITS), seed)
+
+
+def _slope(scores: Floats, label: Ints, weight: Floats) -> float:
+    """What makes the scores of the last heads log-odds of labels that they never saw."""
+    known = ~np.isnan(scores)
+    return calibration(scores[known], (label[known] > 0).astype(np.float64), weight[known])
 
 
 def _epochs(features: Floats, label: Ints, weight: Floats, epochs: int, rng: np.random.Generator) -> Floats:

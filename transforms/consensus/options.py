@@ -105,7 +105,7 @@ class DynamicsOptions(Options):
     """Published pairs that are learned from at most, a hash sample; about 12 KB of memory a pair at 384 dimensions."""
     truncate: Literal["no", "soften", "drop"] = "no"
     """What is done with a published label whose confidence is below `confidence`; gold on the pair itself and overrides stand."""
-    confidence: float = Field(default=0.3, ge=0.0, le=0.5)
+    confidence: float = Field(default=0.4, ge=0.0, le=0.5)
 
 
 class ConsensusOptions(Options):
