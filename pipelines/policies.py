@@ -65,7 +65,8 @@ def _of_config(path: str) -> tuple[Snapshot, Asked]:
     context = stage_context(config, consensus.STAGE, Store.open(config.store))
     context.inputs()
     title = config.consensus.rules().title
-    asked = Asked((title,), config.consensus.min_accuracy, config.route.can_ask, config.gold, config.seed)
+    told = config.consensus
+    asked = Asked((title,), told.min_accuracy, config.route.can_ask, config.gold, config.seed, told.gated)
     return context.pin(), asked
 
 
@@ -77,7 +78,7 @@ def _of_store(root: str) -> tuple[Snapshot, Asked]:
             f"the store {store.root} does not say how its pairs were decided: the stage consensus has not run, or an earlier "
             "prefcurate ran it; name the configuration instead: `prefcurate policies CONFIG`"
         )
-    return standing(store), Asked((how.policy,), how.min_accuracy, how.can_ask, how.gold, how.seed)
+    return standing(store), Asked((how.policy,), how.min_accuracy, how.can_ask, how.gold, how.seed, how.gated)
 
 
 def render(compared: Compared) -> str:

@@ -86,7 +86,7 @@ def given_labels(snapshot: Snapshot, gold: GoldOptions, shard: int) -> pa.Table:
         shard: one of the store's.
     """
     with snapshot.connect(_TABLES, shard) as connection:
-        _register_trusted(connection, gold)
+        register_trusted(connection, gold)
         return connection.sql(f"SELECT * FROM ({_CAME}) WHERE NOT gold OR side = 'fit'").to_arrow_table()  # noqa: S608
 
 
@@ -108,7 +108,7 @@ def gold_labels(snapshot: Snapshot, gold: GoldOptions, side: Literal["fit", "aud
     Side audit is for the report alone.
     """
     with snapshot.connect(_TABLES, shard) as connection:
-        _register_trusted(connection, gold)
+        register_trusted(connection, gold)
         query = f"SELECT comparison_id, label FROM ({_CAME}) WHERE gold AND side = ?"  # noqa: S608
         return _decided(_grouped(connection.sql(query, params=[side]).fetchall()))
 
@@ -132,11 +132,12 @@ def trusted_labels(snapshot: Snapshot, gold: GoldOptions, shard: int) -> dict[st
 def gold_prompts(snapshot: Snapshot, gold: GoldOptions, shard: int) -> list[str]:
     """The prompts of a shard with a label by somebody whom the configuration trusts, on any attribute, ascending."""
     with snapshot.connect(_TABLES, shard) as connection:
-        _register_trusted(connection, gold)
+        register_trusted(connection, gold)
         return [row[0] for row in connection.sql(_GOLD_PROMPTS).fetchall()]
 
 
-def _register_trusted(connection: duckdb.DuckDBPyConnection, gold: GoldOptions) -> None:
+def register_trusted(connection: duckdb.DuckDBPyConnection, gold: GoldOptions) -> None:
+    """Registers the table trusted (annotator, kind, source): those of the view annotations whose labels are gold."""
     voices = connection.sql(_VOICES).fetchall() if gold.annotators or gold.sources else []
     trusted = [
         (annotator, kind, source) for annotator, kind, source in voices if is_gold(annotator, kind, source, gold)

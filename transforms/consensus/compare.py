@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from prefcurate.transforms.consensus.consensus import fit_parts
 from prefcurate.transforms.consensus.decide import Decision, Rules, decide
 from prefcurate.transforms.consensus.model import LabelModel
-from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.consensus.options import ConsensusOptions, GateOptions
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes, VotePart, read_shard
 from prefcurate.transforms.consensus.votes import NO_LABEL, Floats, Ints, gold_truth, label_without_gold, votes_of
@@ -41,7 +41,7 @@ class Asked:
 
     Attributes:
         policies: titles (``name@version``).
-        min_accuracy, can_ask, gold, seed: as for the stage consensus.
+        min_accuracy, can_ask, gold, seed, gated: as for the stage consensus.
     """
 
     policies: tuple[str, ...]
@@ -49,6 +49,11 @@ class Asked:
     can_ask: bool
     gold: GoldOptions
     seed: int
+    gated: tuple[GateOptions, ...] = ()
+
+    def votes(self, snapshot: Snapshot, shard: int) -> ShardVotes:
+        """The opinions that all of them are given."""
+        return read_shard(snapshot, shard, self.gold, self.seed, self.gated)
 
     def options(self, policy: str) -> ConsensusOptions:
         """The settings of the stage under one of the policies."""
@@ -135,7 +140,7 @@ def compare(snapshot: Snapshot, asked: Asked) -> Comparison:
     """
     shards = range(snapshot.store.shards)
     with tempfile.TemporaryDirectory() as folder:
-        parts = [_matrix(folder, shard, read_shard(snapshot, shard, asked.gold, asked.seed)) for shard in shards]
+        parts = [_matrix(folder, shard, asked.votes(snapshot, shard)) for shard in shards]
         models = {title: fit_parts(parts, asked.options(title)) for title in asked.policies}
         folds = _folds_with_gold(parts)
         unseen = {
@@ -147,7 +152,7 @@ def compare(snapshot: Snapshot, asked: Asked) -> Comparison:
     gold = _Gold()
     pairs = 0
     for shard in shards:
-        votes = read_shard(snapshot, shard, asked.gold, asked.seed)
+        votes = asked.votes(snapshot, shard)
         pairs += len(votes.comparison_ids)
         _decide_all(votes, asked, models, found)
         clusters = _clusters(snapshot, shard)

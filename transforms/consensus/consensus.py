@@ -32,7 +32,7 @@ from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
-READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "embeddings", "clusters")
+READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "ratings", "embeddings", "clusters")
 WRITES = ("consensus", "annotators")
 
 
@@ -62,7 +62,7 @@ class Consensus(beam.PTransform):
         units = pinned | ShardUnits()
         model = (
             units
-            | "write votes" >> beam.Map(_Votes(self.context, self.gold)).with_output_types(VotePart)
+            | "write votes" >> beam.Map(_Votes(self.context, self.options, self.gold)).with_output_types(VotePart)
             | "all votes" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "fit label model" >> beam.Map(_Fit(self.context, self.options)).with_output_types(str)
         )
@@ -92,10 +92,11 @@ class Consensus(beam.PTransform):
 @dataclass(frozen=True)
 class _Votes:
     context: StageContext
+    options: ConsensusOptions
     gold: GoldOptions
 
     def __call__(self, unit: Unit) -> VotePart:
-        return write_votes(unit, self.context.stage, self.gold, self.context.seed)
+        return write_votes(unit, self.context.stage, self.gold, self.context.seed, self.options.gated)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ class _Decide:
     def _rows(self, unit: Unit, model: LabelModel, seen: Map | None = None) -> pa.Table:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
-        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed)
+        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed, self.options.gated)
         signals = read_signals(unit.snapshot, unit.shard, self.gold, self.options.agreement)
         return consensus_rows(shard, model, rules, words, signals, seen)
 
@@ -174,7 +175,9 @@ class _Decide:
 
     def _how(self, model_path: str) -> How:
         title, name = self.options.rules().title, model_path.rsplit("/", 1)[-1]
-        return How(title, self.options.min_accuracy, self.can_ask, self.context.seed, self.gold, name)
+        return How(
+            title, self.options.min_accuracy, self.can_ask, self.context.seed, self.gold, name, self.options.gated
+        )
 
 
 def annotator_rows(model: LabelModel) -> pa.Table:

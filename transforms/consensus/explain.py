@@ -45,7 +45,8 @@ def explain(snapshot: Snapshot, prompt_id: str, comparison_id: str) -> Explained
         policy = policy_of(how.policy)
     except ValueError:
         return None
-    shard = of_prompt(read_shard(snapshot, shard_of(prompt_id, snapshot.store.shards), how.gold, how.seed), prompt_id)
+    number = shard_of(prompt_id, snapshot.store.shards)
+    shard = of_prompt(read_shard(snapshot, number, how.gold, how.seed, how.gated), prompt_id)
     if comparison_id not in shard.comparison_ids:
         return None
     place = shard.comparison_ids.index(comparison_id)

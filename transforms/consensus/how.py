@@ -1,11 +1,12 @@
 """How the pairs of a store were decided last: what the ledger remembers of it, so that whoever looks later can follow."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from prefcurate.schemas.canonical import canonical_json
 from prefcurate.transforms.consensus.model import LabelModel, load_model, model_path
+from prefcurate.transforms.consensus.options import GateOptions
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.store.files import exists
 from prefcurate.transforms.store.store import Store
@@ -23,6 +24,7 @@ class How:
         min_accuracy, can_ask, seed: as configured.
         gold: whose labels were gold.
         model: name of the fitted label model among the store's artefacts.
+        gated: attributes that counted between right answers.
     """
 
     policy: str
@@ -31,10 +33,12 @@ class How:
     seed: int
     gold: GoldOptions
     model: str
+    gated: tuple[GateOptions, ...] = ()
 
     def to_json(self) -> str:
         """For the ledger."""
-        return canonical_json(asdict(self) | {"gold": self.gold.model_dump(mode="json")})
+        gated = [gate.model_dump(mode="json") for gate in self.gated]
+        return canonical_json(vars(self) | {"gold": self.gold.model_dump(mode="json"), "gated": gated})
 
     @property
     def words(self) -> str:
@@ -56,7 +60,8 @@ def last_how(store: Store) -> How | None:
 
 def _read(told: str) -> How:
     values = json.loads(told)
-    return How(**values | {"gold": GoldOptions.model_validate(values["gold"])})
+    gated = tuple(GateOptions.model_validate(gate) for gate in values["gated"])
+    return How(**values | {"gold": GoldOptions.model_validate(values["gold"]), "gated": gated})
 
 
 def model_of(store: Store, how: How) -> LabelModel | None:

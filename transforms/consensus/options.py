@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from prefcurate.transforms.consensus.agreement_options import Agreement
 from prefcurate.transforms.options import Options
@@ -92,6 +92,29 @@ def policy_of(name: str) -> Policy:
     return found
 
 
+class OutcomeOptions(Options):
+    """When both answers are right: their ratings of an attribute, or opinions on it that all say both_good."""
+
+    attribute: str = Field(min_length=1)
+    at_least: float
+    """In the ratings' own units; of several ratings of an answer the mean counts."""
+
+
+class GateOptions(Options):
+    """An attribute that counts only between right answers (`gates.py`)."""
+
+    attribute: str = Field(min_length=1)
+    counts_when: OutcomeOptions
+
+    @model_validator(mode="after")
+    def _gates_another(self) -> "GateOptions":
+        if self.attribute == "overall":
+            raise ValueError("attribute: overall always counts; name an attribute such as conciseness")
+        if self.attribute == self.counts_when.attribute:
+            raise ValueError(f"counts_when.attribute: {self.attribute!r} cannot be its own outcome")
+        return self
+
+
 class DynamicsOptions(Options):
     """Training dynamics of the published labels (`dynamics.py`), in the columns confidence, variability and region of `consensus`."""
 
@@ -117,8 +140,18 @@ class ConsensusOptions(Options):
     """A pair is published when its label is expected to be right at least this often."""
     agreement: tuple[Agreement, ...] = ()
     """Agreements of signals that every decision is asked for, one after another; see `agreement_options.py`."""
+    gated: tuple[GateOptions, ...] = ()
+    """Attributes whose opinions count as opinions on the whole where both answers are right, and nowhere else."""
     dynamics: DynamicsOptions | None = None
     """Watch how heads that are trained on the published labels come to agree with each; needs the stage embed. Not by default."""
+
+    @model_validator(mode="after")
+    def _one_gate_each(self) -> "ConsensusOptions":
+        names = [gate.attribute for gate in self.gated]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"gated: the attribute {twice[0]!r} stands twice; an opinion counts once")
+        return self
 
     @field_validator("policy")
     @classmethod

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -11,9 +12,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import unit_interval
+from prefcurate.transforms.consensus.gates import gated_votes
+from prefcurate.transforms.consensus.options import GateOptions
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES, Ints
 from prefcurate.transforms.ingest.options import GoldOptions
-from prefcurate.transforms.labels import given_labels, labels_in
+from prefcurate.transforms.labels import given_labels, labels_in, register_trusted
 from prefcurate.transforms.measures.text import CLEARLY_LONGER
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.files import join, opened, replacing
@@ -58,15 +61,22 @@ class ShardVotes:
     annotation_ids: list[str]
 
 
-def read_shard(snapshot: Snapshot, shard: int, gold: GoldOptions, seed: int) -> ShardVotes:
-    """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit."""
+def read_shard(
+    snapshot: Snapshot, shard: int, gold: GoldOptions, seed: int, gated: Sequence[GateOptions] = ()
+) -> ShardVotes:
+    """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit; and what gates let through."""
     given = given_labels(snapshot, gold, shard)
-    with snapshot.connect(["comparisons", "annotations", "gold"], shard) as connection:
+    tables = ["comparisons", "annotations", "gold", *(["ratings"] if gated else [])]
+    with snapshot.connect(tables, shard) as connection:
         connection.register("usable", given.select(["annotation_id", "gold"]))
         pairs = connection.sql(_COMPARISONS).to_arrow_table()
         places = pa.array(np.arange(len(pairs)), pa.int32())
         connection.register("pairs", pairs.select(["comparison_id"]).append_column("place", places))
         said = connection.sql(_VOTES).to_arrow_table()
+        if gated:
+            register_trusted(connection, gold)
+            said = pa.concat_tables([said, *(votes.cast(said.schema) for votes in gated_votes(connection, gated))])
+            said = said.sort_by([("pair", "ascending"), ("annotation_id", "ascending")])
     came = labels_in(given)
     ids = pairs["comparison_id"].to_pylist()
     votes = vote_table(said, pairs, seed)
@@ -121,10 +131,10 @@ class VotePart:
     cost: tuple[tuple[str, float], ...]
 
 
-def write_votes(unit: Unit, stage: str, gold: GoldOptions, seed: int) -> VotePart:
+def write_votes(unit: Unit, stage: str, gold: GoldOptions, seed: int, gated: Sequence[GateOptions] = ()) -> VotePart:
     """Writes the shard's matrix beside the tables; the stage's commit clears it away."""
     snapshot = unit.snapshot
-    votes = read_shard(snapshot, unit.shard, gold, seed).votes
+    votes = read_shard(snapshot, unit.shard, gold, seed, gated).votes
     sink = pa.BufferOutputStream()
     pq.write_table(votes, sink, compression="zstd")
     content = sink.getvalue().to_pybytes()

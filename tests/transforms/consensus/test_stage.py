@@ -53,10 +53,12 @@ def decide(store, **more):
     told = stage(store, **more)
     snapshot, seed = told.context.pin(), told.context.seed
     units = list(shard_units(snapshot))
-    model = fit_parts([write_votes(unit, "consensus", told.gold, seed) for unit in units], told.options)
+    model = fit_parts(
+        [write_votes(unit, "consensus", told.gold, seed, told.options.gated) for unit in units], told.options
+    )
     rules = Rules(told.options.rules(), told.options.min_accuracy, model.strata, told.can_ask)
     words = read_overrides(told.overrides) if told.overrides else {}
-    shards = [read_shard(snapshot, unit.shard, told.gold, seed) for unit in units]
+    shards = [read_shard(snapshot, unit.shard, told.gold, seed, told.options.gated) for unit in units]
     found = [row for shard in shards for row in consensus_rows(shard, model, rules, words).to_pylist()]
     return {row["comparison_id"]: row for row in found}
 
