@@ -1,18 +1,25 @@
 """`prefcurate policies`: the same opinions under several policies; gold that they never saw; nothing written."""
 
+import io
 from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from prefcurate.pipelines.diff import diff
+from prefcurate.pipelines.diff import render as render_diff
 from prefcurate.pipelines.policies import compare_policies, render
+from prefcurate.pipelines.status import render as render_status
+from prefcurate.pipelines.status import status
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.transforms.consensus.compare import Asked, compare, without_gold
-from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.options import POLICIES, RECOMMENDED, ConsensusOptions
 from prefcurate.transforms.consensus.shard import read_shard
 from prefcurate.transforms.store.store import StoreError
 from tests.helpers import run_stage
 from tests.transforms.consensus.test_stage import GOLD, assign_gold, crowd, good_one, make_store, rows, stage
+from tests.transforms.publish.stores import publish
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +112,25 @@ def test_mistakes_are_told(store, tmp_path):
         compare_policies(store.root, "votes,bold")
     with pytest.raises(StoreError, match="does not say how its pairs were decided"):
         compare_policies(make_store(tmp_path, crowd(3, gold=0)).root)
+
+
+def test_what_decided_stands_in_status_manifest_card_and_diff(tmp_path):
+    store = make_store(tmp_path, crowd(30, gold=0))
+    assert status(store).how is None
+    releases = []
+    for options in (ConsensusOptions(), ConsensusOptions(policy="learned", min_accuracy=0.95)):
+        run_stage(stage(store, options))
+        releases.append(publish(store))
+    assert status(store).how.words == "policy learned@1, min_accuracy 0.95"
+    console = Console(file=io.StringIO(), width=200)
+    render_status(status(store), console)
+    assert "decided by policy learned@1, min_accuracy 0.95" in console.file.getvalue()
+    assert releases[0].manifest["decided_by"] == {"policy": f"{RECOMMENDED}@1", "min_accuracy": 0.75}
+    card = (Path(releases[1].path) / "README.md").read_text()
+    assert "By the policy `learned@1`" in card and "at least 95% of the time" in card and "Curriculum bands" in card
+    told = render_diff(diff(store, releases[0].release_id, releases[1].release_id))
+    assert (
+        f"decided by policy {RECOMMENDED}@1, min_accuracy 0.75 before, by policy learned@1, min_accuracy 0.95 after"
+        in told
+    )
+    assert "decided by" not in render_diff(diff(store, releases[1].release_id))

@@ -15,6 +15,7 @@ from prefcurate.transforms.annotate.vectors import comparisons_with_vectors, vec
 from prefcurate.transforms.consensus.decide import Decision
 from prefcurate.transforms.consensus.dynamics import Dynamics, Watched, fit_dynamics, region, watched
 from prefcurate.transforms.consensus.options import DynamicsOptions
+from prefcurate.transforms.consensus.votes import Floats
 from prefcurate.transforms.steps.units import Unit
 from prefcurate.transforms.store.files import join, read_bytes, write_bytes
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -92,14 +93,15 @@ def fit_examples(parts: Sequence[ExamplePart], how: Cartography, root: str) -> s
     return path
 
 
-def _matrix(column: pa.ChunkedArray) -> np.ndarray:
+def _matrix(column: pa.ChunkedArray) -> Floats:
     if not len(column):
         return np.zeros((0, 1))
     flat = column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
-    return flat.reshape(len(column), -1).astype(np.float64)
+    found: Floats = flat.reshape(len(column), -1).astype(np.float64)
+    return found
 
 
-def _features(prompt: np.ndarray, one: np.ndarray, other: np.ndarray) -> np.ndarray:
+def _features(prompt: Floats, one: Floats, other: Floats) -> Floats:
     return pair_features(*(np.asarray(each, np.float64) for each in (prompt, one, other)))
 
 

@@ -38,7 +38,7 @@ def explain(snapshot: Snapshot, prompt_id: str, comparison_id: str) -> Explained
     What stands in the tables now is explained: when opinions came after the consensus, it is not the row of the table.
     """
     how = last_how(snapshot.store)
-    model = how and model_of(snapshot.store, how)
+    model = None if how is None else model_of(snapshot.store, how)
     if how is None or model is None:
         return None
     try:

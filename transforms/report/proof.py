@@ -14,7 +14,7 @@ KINDS = ("flip", "keep", "assign")
 def proof_of(store: Store) -> Proof | None:
     """How the pairs were decided last and on what evidence; None where the store does not tell."""
     how = last_how(store)
-    model = how and model_of(store, how)
+    model = None if how is None else model_of(store, how)
     if how is None or model is None:
         return None
     policy = policy_of(how.policy)
