@@ -10,8 +10,9 @@ from prefcurate.pipelines import consensus
 from prefcurate.pipelines.config import load_config
 from prefcurate.pipelines.curate import stage_context
 from prefcurate.schemas.errors import WrongSetting
-from prefcurate.transforms.consensus.compare import Asked, Comparison, Differing, Figure, OnGold, compare
+from prefcurate.transforms.consensus.compare import Asked, Comparison, Differing, compare
 from prefcurate.transforms.consensus.how import last_how
+from prefcurate.transforms.consensus.on_gold import FEWEST, Figure, OnGold
 from prefcurate.transforms.consensus.options import POLICIES, policy_of
 from prefcurate.transforms.publish.story import standing
 from prefcurate.transforms.store.files import absolute
@@ -78,6 +79,10 @@ def _of_store(root: str) -> tuple[Snapshot, Asked]:
             f"the store {store.root} does not say how its pairs were decided: the stage consensus has not run, or an earlier "
             "prefcurate ran it; name the configuration instead: `prefcurate policies CONFIG`"
         )
+    try:
+        policy_of(how.policy)
+    except ValueError as error:
+        raise StoreError(f"the store {store.root} was decided by a policy of another prefcurate: {error}") from error
     return standing(store), Asked((how.policy,), how.min_accuracy, how.can_ask, how.gold, how.seed, how.gated)
 
 
@@ -117,8 +122,8 @@ def _measured(compared: Compared) -> Iterator[str]:
     yield from _table(rows)
     for title, on in list(zip(titles, found.on_gold, strict=True))[1:]:
         yield from _paired(title, titles[0], on)
-    if found.clusters < 10:
-        yield "Fewer than 10 prompt clusters with gold: no intervals, and nothing to choose by."
+    if found.clusters < FEWEST:
+        yield f"Fewer than {FEWEST} prompt clusters with gold: no intervals, and nothing to choose by."
     yield "For choosing a policy. How good the published labels are, the report says, on gold that no choice has seen (side audit)."
 
 

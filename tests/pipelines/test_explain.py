@@ -7,6 +7,7 @@ from prefcurate.transforms.consensus.change import Change
 from prefcurate.transforms.consensus.decide import Beliefs, Decision
 from prefcurate.transforms.consensus.explain import Explained
 from prefcurate.transforms.consensus.how import How, last_how, model_of
+from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.worth import Worth, Worths
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.store.store import Store
@@ -126,3 +127,14 @@ def test_a_store_that_cannot_explain_says_why(tmp_path):
         path.unlink()
     text = words(show(Store.open(store.root), identity).splitlines())
     assert "the model that decided is not there" in text and "what would change it" in text
+
+
+def test_an_override_stands_above_what_is_explained(tmp_path):
+    store = make_store(tmp_path, crowd(12, gold=0))
+    chosen = sorted(good_one(store))[0]
+    path = tmp_path / "overrides.csv"
+    path.write_text(f"comparison_id,label,who,why\n{chosen},drop,Ann,spam\n")
+    run_stage(stage(store, ConsensusOptions(min_accuracy=0.5), overrides=str(path)))
+    text = words(show(store, chosen).splitlines())
+    assert "because: override by Ann: spam" in text and "without the override: " in text
+    assert "What each opinion is worth here" in text

@@ -1,15 +1,13 @@
 """Several policies on the same annotations: what each would decide, and how they do on gold of side fit that they never saw.
 
 Choosing a policy is choosing, so side audit is not looked at. Gold is in five parts by prompt cluster; each part is decided by label
-models that were fitted without it, strata of flips included, and on the votes that would be there without it. Figures are shares of pairs,
-ties counting half; intervals are of 95%, from a bootstrap over prompt clusters (Efron 1979), the same draws for every policy, so
-that differences are paired.
+models that were fitted without it, strata of flips included, and on the votes that would be there without it.
 """
 
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -19,17 +17,15 @@ import pyarrow.parquet as pq
 from prefcurate.transforms.consensus.consensus import fit_parts
 from prefcurate.transforms.consensus.decide import Decision, Rules, decide
 from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.on_gold import OnGold, on_gold, scores_of
 from prefcurate.transforms.consensus.options import ConsensusOptions, GateOptions
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes, VotePart, read_shard
-from prefcurate.transforms.consensus.votes import NO_LABEL, Floats, Ints, gold_truth, label_without_gold, votes_of
+from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, label_without_gold, votes_of
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.store.files import join
 from prefcurate.transforms.store.snapshot import Snapshot
 
-DRAWS = 2000
-FEWEST = 10
-"""Prompt clusters below which no interval is given."""
 EXAMPLES = 3
 _LABELS = {1: "a", -1: "b", 0: "tie", NO_LABEL: None}
 _CLUSTERS = "SELECT prompt_id, prompt_cluster FROM gold"
@@ -58,39 +54,6 @@ class Asked:
     def options(self, policy: str) -> ConsensusOptions:
         """The settings of the stage under one of the policies."""
         return ConsensusOptions(policy=policy, min_accuracy=self.min_accuracy)
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A figure with its interval; no interval where there are too few prompt clusters."""
-
-    value: float
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class OnGold:
-    """A policy on gold that it never saw.
-
-    Attributes:
-        published: gold pairs that it publishes a label for.
-        right: share of right labels among them; None where there are none.
-        gain: sum over them of (right - min_accuracy) for each 100 gold pairs: what policies are there to make large.
-        both: gold pairs that the first policy publishes too.
-        right_both, first_both: share of right labels of this and of the first policy there.
-        difference: of the two.
-        gain_difference: of the gains.
-    """
-
-    published: int
-    right: Figure | None
-    gain: Figure | None
-    both: int = 0
-    right_both: float | None = None
-    first_both: float | None = None
-    difference: Figure | None = None
-    gain_difference: Figure | None = None
 
 
 @dataclass
@@ -258,60 +221,9 @@ class _Gold:
             return tuple(OnGold(0, None, None) for _ in asked.policies)
         _, cluster = np.unique(self.clusters, return_inverse=True)
         truth = np.array(self.truth)
-        scores = [_scores(truth, np.array(self.said[title])) for title in asked.policies]
-        return tuple(_on_gold(score, scores[0], cluster, asked) for score in scores)
+        scores = [scores_of(truth, np.array(self.said[title])) for title in asked.policies]
+        return tuple(on_gold(score, scores[0], cluster, asked.min_accuracy, asked.seed) for score in scores)
 
 
 def _published(made: Decision) -> int:
     return NO_LABEL if made.weight is None else {"a": 1, "b": -1}[str(made.label)]
-
-
-def _scores(truth: Ints, said: Ints) -> Floats:
-    """1 for right, 0 for wrong, a half where gold finds neither better; NaN where nothing is published."""
-    right = np.where(truth == 0, 0.5, (truth == said).astype(np.float64))
-    return np.where(said == NO_LABEL, np.nan, right)
-
-
-def _on_gold(score: Floats, first: Floats, cluster: Ints, asked: Asked) -> OnGold:
-    out, both = ~np.isnan(score), ~np.isnan(score) & ~np.isnan(first)
-    gain, gain_first = (np.where(np.isnan(s), 0.0, s - asked.min_accuracy) * 100 for s in (score, first))
-    everywhere = np.ones(len(score))
-    right, gained, difference, gain_difference = _shares(
-        [
-            (np.where(out, score, 0.0), out),
-            (gain, everywhere),
-            (np.where(both, score - first, 0.0), both),
-            (gain - gain_first, everywhere),
-        ],
-        cluster,
-        asked.seed,
-    )
-    found = OnGold(int(out.sum()), right, gained)
-    if score is first or not both.any():
-        return found
-    means = (float(score[both].mean()), float(first[both].mean()))
-    return replace(found, both=int(both.sum()), right_both=means[0], first_both=means[1], difference=difference,
-                   gain_difference=gain_difference)  # fmt: skip
-
-
-def _shares(sums: Sequence[tuple[Floats, Floats]], cluster: Ints, seed: int) -> list[Figure | None]:
-    """Of sums over pairs, the one by the other, with intervals over clusters; the same seed draws the same clusters."""
-    columns = [np.bincount(cluster, values.astype(np.float64)) for pair in sums for values in pair]
-    of_cluster = np.stack(columns, axis=1)
-    total = of_cluster.sum(axis=0)
-    many = len(of_cluster)
-    rng = np.random.default_rng(seed)
-    draws = DRAWS if many >= FEWEST else 0
-    drawn = np.array([of_cluster[rng.integers(0, many, many)].sum(axis=0) for _ in range(draws)]).reshape(draws, -1)
-    return [_figure(total[at : at + 2], drawn[:, at : at + 2]) for at in range(0, of_cluster.shape[1], 2)]
-
-
-def _figure(total: Floats, drawn: Floats) -> Figure | None:
-    if not total[1]:
-        return None
-    value = float(total[0] / total[1])
-    drawn = drawn[drawn[:, 1] > 0]
-    if not len(drawn):
-        return Figure(value, None, None)
-    low, high = np.quantile(drawn[:, 0] / drawn[:, 1], [0.025, 0.975])
-    return Figure(value, float(low), float(high))
