@@ -204,7 +204,10 @@ def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
 
 def _instead(row: Row) -> str:
     """What stands above the consensus."""
-    return "the override" if (row["reason"] or "").startswith("override") else "the heads' doubt"
+    reason = row["reason"] or ""
+    if reason.startswith("override"):
+        return "the override"
+    return "the heads' doubt" if "dynamics.confidence" in reason else "what `consensus.agreement` asks for"
 
 
 def _is_of(explained: Explained, row: Row) -> bool:
