@@ -118,19 +118,19 @@ def test_what_decided_stands_in_status_manifest_card_and_diff(tmp_path):
     store = make_store(tmp_path, crowd(30, gold=0))
     assert status(store).how is None
     releases = []
-    for options in (ConsensusOptions(), ConsensusOptions(policy="learned", min_accuracy=0.95)):
+    for options in (ConsensusOptions(), ConsensusOptions(policy="learned", min_accuracy=0.8)):
         run_stage(stage(store, options))
         releases.append(publish(store))
-    assert status(store).how.words == "policy learned@1, min_accuracy 0.95"
+    assert status(store).how.words == "policy learned@1, min_accuracy 0.8"
     console = Console(file=io.StringIO(), width=200)
     render_status(status(store), console)
-    assert "decided by policy learned@1, min_accuracy 0.95" in console.file.getvalue()
+    assert "decided by policy learned@1, min_accuracy 0.8" in console.file.getvalue()
     assert releases[0].manifest["decided_by"] == {"policy": f"{RECOMMENDED}@1", "min_accuracy": 0.75}
     card = (Path(releases[1].path) / "README.md").read_text()
-    assert "By the policy `learned@1`" in card and "at least 95% of the time" in card and "Curriculum bands" in card
+    assert "By the policy `learned@1`" in card and "at least 80% of the time" in card and "Curriculum bands" in card
     told = render_diff(diff(store, releases[0].release_id, releases[1].release_id))
     assert (
-        f"decided by policy {RECOMMENDED}@1, min_accuracy 0.75 before, by policy learned@1, min_accuracy 0.95 after"
+        f"decided by policy {RECOMMENDED}@1, min_accuracy 0.75 before, by policy learned@1, min_accuracy 0.8 after"
         in told
     )
     assert "decided by" not in render_diff(diff(store, releases[1].release_id))
