@@ -64,6 +64,8 @@ EXTRAS["dev"] = [
     "accelerate>=1.4,<2",
     "psutil>=6,<8",
     "networkx>=3,<4",
+    # Whose filter of label issues bench_recovery prints beside ours.
+    "cleanlab>=2.7,<3",
     "kubernetes-validate>=1.31,<2",
     *EXTRAS["gcp"],
     *EXTRAS["engines"],

@@ -56,7 +56,9 @@ class Labelled(Protocol):
     def clusters(self) -> tuple[str, ...]:
         """The prompt cluster of each pair."""
 
-    def head(self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None) -> Floats:
+    def head(
+        self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None
+    ) -> Floats:
         """The weights of one head on scaled features of the chosen pairs, each counted as often as it was drawn."""
 
     def calibrated(self, rows: Ints, scores: Floats) -> tuple[float, Tuning]:
@@ -79,7 +81,9 @@ class Examples:
     weight: Floats
     clusters: tuple[str, ...]
 
-    def head(self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None) -> Floats:
+    def head(
+        self, chosen: Bools, features: Floats, drawn: Floats, penalty: float, start: Floats | None = None
+    ) -> Floats:
         """By the Bradley-Terry loss (see `Labelled`)."""
         return fit_head(features, self.target[chosen], self.weight[chosen] * drawn, penalty, start)
 

@@ -100,7 +100,9 @@ class OrdinalExamples:
         return loss, Tuning(slope=found, ties=ties)
 
 
-def fit_ordinal(features: Floats, degrees: Degrees, penalty: float, start: Floats | None = None) -> tuple[Floats, Floats]:
+def fit_ordinal(
+    features: Floats, degrees: Degrees, penalty: float, start: Floats | None = None
+) -> tuple[Floats, Floats]:
     """The weights of one head, and the thresholds of each scale, shape (scales, levels): the penalised maximum of the likelihood.
 
     Args:

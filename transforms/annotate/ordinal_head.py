@@ -71,7 +71,9 @@ def degrees_of(examples: pa.Table, levels: int) -> Degrees:
         mine = np.flatnonzero((scale == number) & (sign != 0))
         low[mine], high[mine] = _degrees(strength[mine], levels)
     least, most = np.where(sign > 0, low, -high), np.where(sign > 0, high, -low)
-    return Degrees(pair, scale, np.where(sign == 0, 0, least), np.where(sign == 0, 0, most), weight, levels, len(names.dictionary))
+    return Degrees(
+        pair, scale, np.where(sign == 0, 0, least), np.where(sign == 0, 0, most), weight, levels, len(names.dictionary)
+    )
 
 
 def _degrees(strength: Floats, levels: int) -> tuple[Ints, Ints]:

@@ -204,7 +204,12 @@ def _as_sure(decision: Decision, accuracy: float) -> float | None:
 
 def _dropped(decision: Decision, why: str) -> Decision:
     return replace(
-        decision, label=None, decision="drop", weight=None, expected_accuracy_low=None, reason=f"{decision.reason}; {why}"
+        decision,
+        label=None,
+        decision="drop",
+        weight=None,
+        expected_accuracy_low=None,
+        reason=f"{decision.reason}; {why}",
     )
 
 

@@ -31,7 +31,9 @@ def read_signals(snapshot: Snapshot, shard: int, gold: GoldOptions, rules: Seque
         return {}
     with snapshot.connect(["comparisons", "annotations"], shard) as connection:
         usable = given_labels(snapshot, gold, shard).select(["annotation_id"])
-        connection.register("usable", usable if usable.num_rows else pa.table({"annotation_id": pa.array([], pa.string())}))
+        connection.register(
+            "usable", usable if usable.num_rows else pa.table({"annotation_id": pa.array([], pa.string())})
+        )
         opinions = [Opinion(*row) for row in connection.sql(_OPINIONS).fetchall()]
     found = [(rule, signals_of(rule, opinions)) for rule in rules]
     heard = sorted({comparison for _, of_rule in found for comparison in of_rule})

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from prefcurate.schemas.canonical import unit_interval
-from prefcurate.transforms.annotate.bradley_terry import Examples, Floats, calibration, feature_scale, fit_head, fit_heads, fold_of
+from prefcurate.transforms.annotate.bradley_terry import (
+    Examples,
+    Floats,
+    calibration,
+    feature_scale,
+    fit_head,
+    fit_heads,
+    fold_of,
+)
 
 FOLDS, MEMBERS, SEED, TRIED = 5, 4, 7, 2
 FEW = 20
@@ -47,7 +55,10 @@ def train(features: Floats, taught: Taught, clusters: tuple[str, ...]) -> Floats
 
 def out_of_fold(features: Floats, target: Floats, clusters: tuple[str, ...]) -> Floats:
     """Scores (log-odds that a is better) of each pair by heads that saw no label of its prompt: the annotator `reward_head`."""
-    heads = {h.fold: h.members for h in fit_heads(Examples(features, target, np.ones(len(target)), clusters), MEMBERS, FOLDS, SEED, 50)}
+    heads = {
+        h.fold: h.members
+        for h in fit_heads(Examples(features, target, np.ones(len(target)), clusters), MEMBERS, FOLDS, SEED, 50)
+    }
     folds = [fold_of(cluster, FOLDS, SEED) for cluster in clusters]
     scores = [(heads[f] @ row).mean() if f in heads else 0.0 for f, row in zip(folds, features, strict=True)]
     return np.array(scores)

@@ -19,7 +19,6 @@ from tests.benchmarks.recovery.heads import Taught
 from tests.benchmarks.recovery.sets import Labelled
 from tests.transforms.consensus.real import said_table
 
-MIN_ACCURACY = 0.75
 HEAD = "reward_head:head"
 
 
@@ -34,6 +33,7 @@ class Noisy:
         gold: comparisons whose true label somebody was trusted to give.
         scores: of each row the head's log-odds, out of fold, learned from the labels that came.
         voters: opinions besides the label that came and the head.
+        share: of the labels, how many were turned round.
     """
 
     pairs: Labelled
@@ -42,6 +42,7 @@ class Noisy:
     gold: frozenset[str]
     scores: Floats
     voters: list[dict]
+    share: float
 
     @property
     def ids(self) -> list[str]:
@@ -66,7 +67,7 @@ def nothing(noisy: Noisy) -> Taught:
     return Taught(noisy.target, np.ones(len(noisy.rows)))
 
 
-def published(noisy: Noisy, policy: str) -> Taught:
+def published(noisy: Noisy, policy: str, min_accuracy: float) -> Taught:
     """What the stage consensus decides and publish writes: p_chosen and weight, or nothing."""
     rules = POLICIES[policy]
     rows = _opinions(noisy)
@@ -75,13 +76,28 @@ def published(noisy: Noisy, policy: str) -> Taught:
     rows.sort(key=lambda a: (place[a["comparison_id"]], a["annotation_id"]))
     about = noisy.pairs.about
     table = vote_table(said_table(rows, place), pa.Table.from_pylist([about[c] for c in ids]), 7)
-    shard = ShardVotes(ids, [about[c]["prompt_id"] for c in ids], [noisy.came[c] for c in ids], table, [r["annotation_id"] for r in rows])
+    shard = ShardVotes(
+        ids,
+        [about[c]["prompt_id"] for c in ids],
+        [noisy.came[c] for c in ids],
+        table,
+        [r["annotation_id"] for r in rows],
+    )
     model = fit_label_model(votes_of([table]), rules)
-    made = consensus_rows(shard, model, Rules(rules, MIN_ACCURACY, model.strata, False), {}).to_pylist()
+    made = consensus_rows(shard, model, Rules(rules, min_accuracy, model.strata, False), {}).to_pylist()
     # As `publish` has it: a tie counts half.
     target = np.array([row["p_a"] + row["p_tie"] / 2 for row in made])
     weight = np.array([row["weight"] if row["label"] in TURNED else 0.0 for row in made])
     return Taught(target, weight)
+
+
+def told_the_rate(noisy: Noisy) -> Taught:
+    """No remedy but a reference: what the head and the label say together by Bayes' rule, for one who knows how many labels were turned round."""
+    chance = np.clip((sigmoid(noisy.scores) - noisy.share) / (1 - 2 * noisy.share), 0.02, 0.98)
+    label = np.where(noisy.target > 0.5, 1 - noisy.share, noisy.share)
+    label = np.where([c in noisy.gold for c in noisy.ids], noisy.target, label)
+    a, b = chance * label, (1 - chance) * (1 - label)
+    return Taught(a / (a + b), np.ones(len(a)))
 
 
 def cleaned(noisy: Noisy) -> Taught:
@@ -102,10 +118,23 @@ def has_cleanlab() -> bool:
 
 def _opinions(noisy: Noisy) -> list[dict]:
     ids, about = set(noisy.ids), noisy.pairs.about
-    rows = [v | {"judgement": v["judgement_id"] or v["annotation_id"], "given": False} for v in noisy.voters if v["comparison_id"] in ids]
+    rows = [
+        v | {"judgement": v["judgement_id"] or v["annotation_id"], "given": False}
+        for v in noisy.voters
+        if v["comparison_id"] in ids
+    ]
     for c, score in zip(noisy.ids, noisy.scores.tolist(), strict=True):
         base = about[c] | {"kind": "person", "order_shown": "unknown", "given": True}
-        rows.append(base | {"annotator": CAME, "family": CAME, "label": noisy.came[c], "judgement": f"came-{c}", "annotation_id": f"came-{c}"})
+        rows.append(
+            base
+            | {
+                "annotator": CAME,
+                "family": CAME,
+                "label": noisy.came[c],
+                "judgement": f"came-{c}",
+                "annotation_id": f"came-{c}",
+            }
+        )
         rows.append(base | {"annotator": HEAD, "family": HEAD, "kind": "reward_model", "given": False, "judgement": f"head-{c}",
                             "label": "a" if score > 0 else "b" if score < 0 else "tie", "annotation_id": f"head-{c}"})  # fmt: skip
         if c in noisy.gold:

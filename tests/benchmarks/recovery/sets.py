@@ -34,10 +34,12 @@ class Source:
 
 
 def _crowd(name: str, heard: int) -> Callable[[list[dict]], LabelSet]:
+    """Some of a crowd are heard, the others are the truth."""
     return lambda found: _held_out(name, found, heard)
 
 
 def _judges(name: str) -> Callable[[list[dict]], LabelSet]:
+    """Judges are heard, people are the truth."""
     return lambda found: _made(name, found, [a for a in found if a["kind"] == "llm_judge"], people_truth(found))
 
 
@@ -52,11 +54,9 @@ def _alone(name: str) -> Callable[[list[dict]], LabelSet]:
 
 
 SOURCES = (
-    Source("ukp", "ukp", "ukp-convarg/UKPConvArg1-full-XML", _crowd("ukp", 2)),
-    Source("mqm", "wmt_mqm", "wmt-mqm-sxs-ende", _crowd("mqm", 2)),
     Source("prd", "prd", "prd-vicuna80", _judges("prd")),
+    Source("ukp", "ukp", "ukp-convarg/UKPConvArg1-full-XML", _crowd("ukp", 2)),
     Source("autoj", "auto_j", "auto-j", _judges("autoj")),
-    Source("qa", "qa_feedback", "finegrained-qa-feedback", _alone("qa")),
     Source("hh", "hf_preference", "hh-rlhf/harmless-base/test.jsonl.gz", _alone("hh")),
 )
 
@@ -114,5 +114,9 @@ def _texts(source: Source, wanted: set[str]) -> dict[str, tuple[str, str, str]]:
                 for pair in row.outcome.pairs:
                     told = orient(pair, source.name)
                     if told["comparison_id"] in wanted:
-                        texts[told["comparison_id"]] = (told["prompt_text"], told["response_a_text"], told["response_b_text"])
+                        texts[told["comparison_id"]] = (
+                            told["prompt_text"],
+                            told["response_a_text"],
+                            told["response_b_text"],
+                        )
     return texts

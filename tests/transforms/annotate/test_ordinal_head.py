@@ -15,7 +15,7 @@ from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.ingest.options import GoldOptions
 from tests.helpers import label, make_store, pair
 from tests.transforms.annotate.test_reward_head import HEAD as PLAIN
-from tests.transforms.annotate.test_reward_head import learned, pin, preferred
+from tests.transforms.annotate.test_reward_head import learned, preferred
 from tests.transforms.annotate.vectors import with_clusters, with_vectors
 
 EMBED = EmbedOptions()
@@ -77,7 +77,9 @@ def graded(tmp_path, pairs=150, strengths=True, seed=0):
         vectors |= {f"prompt {i}": prompt, f"one {i}": one, f"two {i}": two}
         size = 0 if abs(gap) < 1 else 1 if abs(gap) < 3 else 2
         verdict = "tie" if size == 0 else "first" if gap > 0 else "second"
-        given.append(pair(f"prompt {i}", f"one {i}", f"two {i}", label(verdict, strength=float(size) if strengths else None)))
+        given.append(
+            pair(f"prompt {i}", f"one {i}", f"two {i}", label(verdict, strength=float(size) if strengths else None))
+        )
         gaps[f"prompt {i}"] = float((one - two) @ direction)
     store = make_store(tmp_path, given)
     with_vectors(store, vectors, EMBED.fingerprint())
@@ -152,9 +154,7 @@ def test_a_label_that_is_visible_through_the_pairs_own_cluster_alone_is_not_foun
     truth = {g.prompt[0].content[0].text: g.labels[0].verdict for g in given}
     _, _, found = learned(made, HEAD)
     named = {p: of for p, of in found.items() if of[0].strength != 0}
-    right = [
-        (a.strength > 0) == (preferred_first(a, r) == (truth[p] == "first")) for p, (a, r) in named.items()
-    ]
+    right = [(a.strength > 0) == (preferred_first(a, r) == (truth[p] == "first")) for p, (a, r) in named.items()]
     assert len(right) == len(given)
     assert np.mean(right) < 0.72, "at chance: 0.5, standard error 0.08"
 

@@ -70,7 +70,9 @@ def ranked(annotator, scores, prompt="p"):
     """Every pair of a prompt's responses, by the differences of a labeller's scores."""
     names = sorted(scores)
     return [
-        said(annotator, math.copysign(1, scores[a] - scores[b]), f"{prompt}{a}{b}", scores[a] - scores[b], prompt, (a, b))
+        said(
+            annotator, math.copysign(1, scores[a] - scores[b]), f"{prompt}{a}{b}", scores[a] - scores[b], prompt, (a, b)
+        )
         for i, a in enumerate(names)
         for b in names[i + 1 :]
     ]
@@ -150,7 +152,10 @@ def test_the_measure_is_chosen():
 
 def test_what_is_not_published_stays_so():
     dropped = Decision(0.5, 0.5, 0.0, None, "drop", 0.5, None, None, "both alike")
-    assert gate(dropped, [(SCIR, Signal("scir", None, False)), (CREAM, Signal("cream", "a", False, 0, 0, 0))], 0.75) == dropped
+    assert (
+        gate(dropped, [(SCIR, Signal("scir", None, False)), (CREAM, Signal("cream", "a", False, 0, 0, 0))], 0.75)
+        == dropped
+    )
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,9 @@ def judged(tmp_path_factory):
     for i in range(40):
         judges = [label("first", "one", "llm_judge"), label("first" if i % 4 else "second", "two", "llm_judge")]
         texts = (f"prompt {i}", f"good answer {i}", f"bad answer {i}")
-        came.append(pair(*texts, label("second" if i % 10 == 3 else "first", "worker"), *(judges[:1] if i % 4 == 1 else judges)))
+        came.append(
+            pair(*texts, label("second" if i % 10 == 3 else "first", "worker"), *(judges[:1] if i % 4 == 1 else judges))
+        )
     store = make_store(tmp_path_factory.mktemp("judged"), {"votes": came})
     assign_gold(store, lambda prompt: "fit")
     return store
