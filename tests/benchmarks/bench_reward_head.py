@@ -1,7 +1,8 @@
 """How often cross-fitted reward heads agree with people on real comparisons, beside "the longer wins" and the majority side.
 
 Reads a source with its own reader, embeds every text once, fits and scores out of fold, and prints one table: accuracy on
-pairs that people decided, by each predictor; the spread of the members where they are right and where they are wrong; seconds.
+pairs that people decided, by each predictor; the spread of the members where they are right and where they are wrong; seconds. Then a fifth of the
+labels is turned round, heads learn from them, and by fifths of the strength towards the label (Wang et al. 2024, "Secrets of RLHF", part II) it is told how many were.
 
     python tests/benchmarks/bench_reward_head.py ukp examples/data/ukp-convarg/UKPConvArg1-full-XML
     python tests/benchmarks/bench_reward_head.py prd /work/shared/data/prd-vicuna80
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prefcurate.schemas.canonical import unit_interval
 from prefcurate.schemas.records import GivenPair, Pairs, Verdict, render
 from prefcurate.transforms.annotate.bradley_terry import Examples, fit_heads, fold_of, pair_features
 from prefcurate.transforms.embed.embedder import embedder_of
@@ -78,6 +80,7 @@ def main() -> None:
     heads = {found.fold: found for found in fit_heads(examples, arguments.members, FOLDS, SEED, 50)}
     fitted = time.perf_counter()
     report(examples, heads, [len(pair.one) - len(pair.two) for pair in pairs])
+    report_strength(examples, arguments.members)
     print(
         f"{len(texts)} texts embedded in {embedded - started:.1f} s; {len(heads)} x {arguments.members} heads fitted in {fitted - embedded:.1f} s"
     )
@@ -111,6 +114,28 @@ def report(examples: Examples, heads: dict, longer: list[int]) -> None:
         f"  spread of members: {spread[right].mean():.3f} where right, {spread[~right].mean():.3f} where wrong; mean |score| {np.abs(mean).mean():.3f}"
     )
     print(f"  penalties {[heads[f].penalty for f in sorted(heads)]}")
+
+
+def report_strength(examples: Examples, members: int, share: float = 0.2) -> None:
+    """Prints how many of the labels that were turned round lie in each fifth of strength."""
+    turned = np.array([unit_interval(SEED, str(i), "flip") < share for i in range(len(examples.target))])
+    target = np.where(turned, 1 - examples.target, examples.target)
+    noisy = Examples(examples.features, target, examples.weight, examples.clusters)
+    heads = {found.fold: found for found in fit_heads(noisy, members, FOLDS, SEED, 50)}
+    scored = np.array([fold_of(cluster, FOLDS, SEED) in heads for cluster in examples.clusters])
+    differences = np.array(
+        [
+            heads[fold_of(examples.clusters[i], FOLDS, SEED)].members @ examples.features[i]
+            for i in np.flatnonzero(scored)
+        ]
+    )
+    strength = differences.mean(axis=1) * np.where(target[scored] > 0.5, 1, -1)
+    print(f"  {share:.0%} of the labels turned round; by fifths of the strength towards the label, weakest first:")
+    for fifth in np.array_split(np.argsort(strength), 5):
+        print(
+            f"    strength {strength[fifth].mean():+.2f}, spread {differences[fifth].std(axis=1).mean():.2f}: "
+            f"{turned[scored][fifth].mean():.0%} turned round"
+        )
 
 
 if __name__ == "__main__":
