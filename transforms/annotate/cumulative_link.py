@@ -151,7 +151,7 @@ def _loss(scores: Floats, thresholds: Floats, degrees: Degrees) -> tuple[float, 
     logs = -np.logaddexp(0, -u) - np.logaddexp(0, v) + np.where(inside, np.log(-np.expm1(-shrunk)), 0.0)
     crowding = np.where(inside, 1 / np.expm1(shrunk), 0.0)
     right, left = weight * sigmoid(-u), weight * sigmoid(v)
-    of_scores = np.bincount(degrees.pair, weights=left - right, minlength=len(scores))
+    of_scores = np.bincount(degrees.pair, weights=left - right, minlength=len(scores)).astype(np.float64)
     of_thresholds = np.zeros_like(thresholds)
     _add(of_thresholds, degrees, degrees.low, right + weight * crowding)
     _add(of_thresholds, degrees, degrees.high + 1, -(left + weight * crowding))
