@@ -142,7 +142,7 @@ def main() -> None:
     parser.add_argument("--sets", type=lambda text: text.split(","), default=[source.name for source in SOURCES])
     parser.add_argument("--shares", type=lambda text: [float(t) for t in text.split(",")], default=[0.2, 0.3, 0.4])
     parser.add_argument("--draws", type=int, default=2, help="of flips and gold")
-    parser.add_argument("--policies", type=lambda text: text.split(","), default=["default", "learned"])
+    parser.add_argument("--policies", type=lambda text: text.split(","), default=["votes", "learned"])
     parser.add_argument("--min-accuracy", type=float, default=0.75, help="as in the configuration")
     parser.add_argument("--alone", action="store_true", help="also without the source's other voters")
     parser.add_argument("--vectors", type=Path, help="where vectors are kept from one measurement to the next")

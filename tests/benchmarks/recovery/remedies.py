@@ -10,7 +10,7 @@ from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.annotate.bradley_terry import Floats, sigmoid
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import ShardVotes, vote_table
 from prefcurate.transforms.consensus.votes import votes_of
@@ -69,7 +69,7 @@ def nothing(noisy: Noisy) -> Taught:
 
 def published(noisy: Noisy, policy: str, min_accuracy: float) -> Taught:
     """What the stage consensus decides and publish writes: p_chosen and weight, or nothing."""
-    rules = POLICIES[policy]
+    rules = ConsensusOptions(policy=policy).rules()
     rows = _opinions(noisy)
     ids = noisy.ids
     place = {c: i for i, c in enumerate(ids)}
