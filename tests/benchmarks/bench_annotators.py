@@ -49,7 +49,11 @@ class Tally:
 
 def faults_of(name: str) -> list[Fault]:
     """Those that a set can show: bullets stand in language models' answers, places and times are known of some."""
-    without = {"ukp": ("bullets",), "mqm": ("bullets", "hurry", "straight", "alternates", "later"), "vicuna80": ("hurry", "straight", "alternates", "later")}
+    without = {
+        "ukp": ("bullets",),
+        "mqm": ("bullets", "hurry", "straight", "alternates", "later"),
+        "vicuna80": ("hurry", "straight", "alternates", "later"),
+    }
     return [fault for fault in FAULTS if not any(word in fault.name for word in without[name])]
 
 
@@ -61,7 +65,9 @@ def scores(opinions: Opinions, quality: Quality, with_models: bool) -> dict[str,
     if with_models:
         # Half of the pairs are turned round by hash: labels a and b mean nothing.
         turned = np.where(np.random.default_rng(1).random(int(opinions.item.max()) + 1) < 0.5, 1, -1)[opinions.item]
-        votes = pd.DataFrame({"task": opinions.item, "worker": opinions.who, "label": y * turned}).drop_duplicates(["task", "worker"])
+        votes = pd.DataFrame({"task": opinions.item, "worker": opinions.who, "label": y * turned}).drop_duplicates(
+            ["task", "worker"]
+        )
         found |= _models(votes, opinions.many)
     return found
 
@@ -75,7 +81,11 @@ def _models(votes: pd.DataFrame, many: int) -> dict[str, np.ndarray]:
     del diagonal
     prior, errors = skene.priors_, skene.errors_
     right = {
-        worker: sum(float(prior.get(label, 0.0)) * float(rows.loc[(worker, label), label]) for label in (-1, 0, 1) if (worker, label) in rows.index and label in rows.columns)
+        worker: sum(
+            float(prior.get(label, 0.0)) * float(rows.loc[(worker, label), label])
+            for label in (-1, 0, 1)
+            if (worker, label) in rows.index and label in rows.columns
+        )
         for worker, rows in errors.groupby(level=0)
     }
     spam = pd.Series(mace.spamming_[:, 1] if mace.spamming_.ndim == 2 else mace.spamming_)
@@ -95,10 +105,21 @@ def _workers(mace: object, votes: pd.DataFrame) -> list[int]:
     return [int(worker) for worker in pd.factorize(votes["worker"])[1]]
 
 
-def run(name: str, rows: tuple[Row, ...], faults: Sequence[Fault], size: int, seed: int, tallies: dict[str, Tally], models: bool) -> tuple[int, int, Counter[str]]:
+def run(
+    name: str,
+    rows: tuple[Row, ...],
+    faults: Sequence[Fault],
+    size: int,
+    seed: int,
+    tallies: dict[str, Tally],
+    models: bool,
+) -> tuple[int, int, Counter[str]]:
     """Plants one of each fault, and counts who is called; real ones called, real ones looked at, and what they are called."""
     rng = np.random.default_rng([seed, size])
-    planted = {fault: plant(rows, fault, size, f"{'llm_judge' if name == 'vicuna80' else 'person'}:{name}/planted-{i}", rng) for i, fault in enumerate(faults)}
+    planted = {
+        fault: plant(rows, fault, size, f"{'llm_judge' if name == 'vicuna80' else 'person'}:{name}/planted-{i}", rng)
+        for i, fault in enumerate(faults)
+    }
     kind = {"vicuna80": "llm_judge"}.get(name, "person")
     mine = [[row | {"kind": kind} for row in own] for own in planted.values()]
     opinions = as_opinions(with_planted(rows, mine))
@@ -135,15 +156,29 @@ def measure(name: str, seeds: int, models: bool) -> None:
         guilty, looked, accused = 0, 0, Counter[str]()
         for seed in range(seeds):
             for start in range(0, len(faults), BATCH[name]):
-                wrong, real, what = run(name, rows, faults[start : start + BATCH[name]], size, seed, tallies, models and seed < 2)
+                wrong, real, what = run(
+                    name, rows, faults[start : start + BATCH[name]], size, seed, tallies, models and seed < 2
+                )
                 guilty, looked, accused = guilty + wrong, looked + real, accused + what
         print(f"\n{name}, {size} opinions each; {len(rows):,} real opinions, {seeds} draws")
-        print(f"  {'fault':<28}{'called':<22}{'named rightly':<22}" + "".join(f"{title:<14}" for title in BASELINES if models or title == "majority"))
+        print(
+            f"  {'fault':<28}{'called':<22}{'named rightly':<22}"
+            + "".join(f"{title:<14}" for title in BASELINES if models or title == "majority")
+        )
         for title, tally in tallies.items():
-            base = "".join(f"{tally.baselines[b] / (min(seeds, 2) if b != 'majority' else tally.planted):<14.0%}" for b in BASELINES if models or b == "majority")
-            print(f"  {title:<28}{told_share(tally.called, tally.planted):<22}{told_share(tally.named, tally.planted):<22}{base}")
+            base = "".join(
+                f"{tally.baselines[b] / (min(seeds, 2) if b != 'majority' else tally.planted):<14.0%}"
+                for b in BASELINES
+                if models or b == "majority"
+            )
+            print(
+                f"  {title:<28}{told_share(tally.called, tally.planted):<22}{told_share(tally.named, tally.planted):<22}{base}"
+            )
         caught = sum(tally.called for tally in tallies.values())
-        print(f"  precision of calls, one of each planted: {told_share(caught, caught + guilty)}; real ones called: {told_share(guilty, looked)} {dict(accused)}", flush=True)
+        print(
+            f"  precision of calls, one of each planted: {told_share(caught, caught + guilty)}; real ones called: {told_share(guilty, looked)} {dict(accused)}",
+            flush=True,
+        )
 
 
 def real_ones(name: str) -> None:
@@ -156,7 +191,9 @@ def real_ones(name: str) -> None:
     for i in range(opinions.many):
         for check in checks_of(quality, i):
             value = quality.leaning.value[i]
-            seen[check].append(f"{opinions.annotators[i][0].split('/')[-1]} ({int(n[i])}; follows {value[0]:.2f}, first {value[1]:+.2f}, longer {value[2]:+.2f}, formatted {value[3]:+.2f})")
+            seen[check].append(
+                f"{opinions.annotators[i][0].split('/')[-1]} ({int(n[i])}; follows {value[0]:.2f}, first {value[1]:+.2f}, longer {value[2]:+.2f}, formatted {value[3]:+.2f})"
+            )
     for check, who in seen.items():
         print(f"  {check}: {'; '.join(who[:8])}{' …' if len(who) > 8 else ''}")
 

@@ -3,6 +3,7 @@
 Reads a source with its own reader, embeds every text once, fits and scores out of fold, and prints one table: accuracy on
 pairs that people decided, by each predictor; the spread of the members where they are right and where they are wrong; seconds. Then a fifth of the
 labels is turned round, heads learn from them, and by fifths of the strength towards the label (Wang et al. 2024, "Secrets of RLHF", part II) it is told how many were.
+Where people found some pairs equal, an ordinal head is asked for the chances of a, b and a tie, beside the plain head with the same share of ties everywhere.
 
     python tests/benchmarks/bench_reward_head.py ukp examples/data/ukp-convarg/UKPConvArg1-full-XML
     python tests/benchmarks/bench_reward_head.py prd /work/shared/data/prd-vicuna80
@@ -21,6 +22,7 @@ import numpy as np
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.schemas.records import GivenPair, Pairs, Verdict, render
 from prefcurate.transforms.annotate.bradley_terry import Examples, fit_heads, fold_of, pair_features
+from prefcurate.transforms.annotate.cumulative_link import Degrees, OrdinalExamples, chances
 from prefcurate.transforms.embed.embedder import embedder_of
 from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.ingest.options import SourceOptions
@@ -37,6 +39,8 @@ class Judged:
     one: str
     two: str
     share_one: float
+    ties: float
+    """Share of all votes that found neither better."""
 
 
 def read(name: str, path: str) -> Iterator[GivenPair]:
@@ -55,10 +59,15 @@ def judged(pairs: Iterator[GivenPair]) -> list[Judged]:
         first, second = render(pair.first), render(pair.second)
         one, two = sorted((first, second))
         for label in pair.labels:
-            if label.kind == "person" and label.verdict in (Verdict.FIRST, Verdict.SECOND):
-                votes[render(pair.prompt), one, two].append(float((label.verdict == Verdict.FIRST) == (first == one)))
-    found = (Judged(*texts, float(np.mean(given))) for texts, given in sorted(votes.items()) if texts[1] != texts[2])
-    return [pair for pair in found if pair.share_one != 0.5]
+            if label.kind == "person" and label.verdict in (Verdict.FIRST, Verdict.SECOND, Verdict.TIE):
+                turned = -1 if (label.verdict == Verdict.FIRST) != (first == one) else 1
+                votes[render(pair.prompt), one, two].append(0 if label.verdict == Verdict.TIE else turned)
+    found = []
+    for texts, given in sorted(votes.items()):
+        decided = [vote for vote in given if vote]
+        if decided and sum(decided) and texts[1] != texts[2]:
+            found.append(Judged(*texts, float(np.mean([v > 0 for v in decided])), 1 - len(decided) / len(given)))
+    return found
 
 
 def main() -> None:
@@ -81,6 +90,7 @@ def main() -> None:
     fitted = time.perf_counter()
     report(examples, heads, [len(pair.one) - len(pair.two) for pair in pairs])
     report_strength(examples, arguments.members)
+    report_ties(examples, heads, np.array([pair.ties for pair in pairs]))
     print(
         f"{len(texts)} texts embedded in {embedded - started:.1f} s; {len(heads)} x {arguments.members} heads fitted in {fitted - embedded:.1f} s"
     )
@@ -114,6 +124,31 @@ def report(examples: Examples, heads: dict, longer: list[int]) -> None:
         f"  spread of members: {spread[right].mean():.3f} where right, {spread[~right].mean():.3f} where wrong; mean |score| {np.abs(mean).mean():.3f}"
     )
     print(f"  penalties {[heads[f].penalty for f in sorted(heads)]}")
+
+
+def report_ties(examples: Examples, heads: dict, ties: np.ndarray) -> None:
+    """Prints the log loss of three answers, out of fold; a pair's votes count as one."""
+    if not ties.any():
+        return
+    said = np.stack([(1 - ties) * examples.target, ties, (1 - ties) * (1 - examples.target)], axis=1)
+    pair, answer = np.nonzero(said)
+    degree = 1 - answer
+    degrees = Degrees(pair, np.zeros_like(pair), degree, degree, said[pair, answer], 1, 1)
+    found = fit_heads(OrdinalExamples(examples.features, degrees, examples.clusters), 1, FOLDS, SEED, 50)
+    ordinal = {heads.fold: heads for heads in found}
+    folds = np.array([fold_of(cluster, FOLDS, SEED) for cluster in examples.clusters])
+    losses = []
+    for row, features, fold in zip(said, examples.features, folds.tolist(), strict=True):
+        if fold in heads and fold in ordinal:
+            p_a, p_tie, p_b = chances(ordinal[fold].members @ features, ordinal[fold].ties)
+            plain = 1 / (1 + np.exp(-(heads[fold].members[0] @ features)))
+            usual = ties[folds != fold].mean()
+            flat = np.array([(1 - usual) * plain, usual, (1 - usual) * (1 - plain)])
+            losses.append([-row @ np.log([p_a[0], p_tie[0], p_b[0]]), -row @ np.log(flat)])
+    one, other = np.mean(losses, axis=0)
+    print(
+        f"  {ties.mean():.1%} of the votes are ties; log loss of three answers {one:.4f} by an ordinal head, {other:.4f} by a plain head and a share of ties"
+    )
 
 
 def report_strength(examples: Examples, members: int, share: float = 0.2) -> None:

@@ -47,10 +47,14 @@ def crowd(name: str, limit: int | None = None) -> tuple[Row, ...]:
 
 
 def _opinions(told: Row, name: str, where: list[Any], before: int) -> Iterable[Row]:
-    found = [one for one in told["annotations"] if one["label"] not in (None, "unratable") and one["attribute"] == "overall"]
+    found = [
+        one for one in told["annotations"] if one["label"] not in (None, "unratable") and one["attribute"] == "overall"
+    ]
     if not found:
         return
-    longer, formatted = (_SIGN.get(pick or "", 0) for pick in picks(told["response_a_text"], told["response_b_text"])[:2])
+    longer, formatted = (
+        _SIGN.get(pick or "", 0) for pick in picks(told["response_a_text"], told["response_b_text"])[:2]
+    )
     for number, one in enumerate(found):
         act = one["judgement_id"] and [*where[:2], one["judgement_id"]]
         shown = {"ab": 1, "ba": -1}.get(one["order_shown"], 0)
@@ -139,7 +143,9 @@ def plant(rows: tuple[Row, ...], fault: Fault, opinions: int, name: str, rng: np
     said, who is then left out of that pair: the same person twice would bear the planted one out.
     """
     if fault.answer is None:
-        return [row | {"annotator": name, "family": name, "act": row["act"] ^ 1} for row in _original(rows, opinions, rng)]
+        return [
+            row | {"annotator": name, "family": name, "act": row["act"] ^ 1} for row in _original(rows, opinions, rng)
+        ]
     chosen = _drawn(rows, opinions, rng)
     made, number = [], 0
     for place, row in enumerate(chosen):
@@ -147,7 +153,10 @@ def plant(rows: tuple[Row, ...], fault: Fault, opinions: int, name: str, rng: np
         placed = -1 - position if fault.calls[0] == "worse_later" else place
         label = fault.answer(row, placed if fault.calls[0] == "worse_later" else place, rng)
         about = {"annotator": name, "family": name, "label": label, "act": row["act"] ^ 2, "row": 10**9 + place}
-        about |= {"seconds": row["seconds"] and row["seconds"] * fault.pace, "moment": row["moment"] and 1_460_000_000 + 60 * place}
+        about |= {
+            "seconds": row["seconds"] and row["seconds"] * fault.pace,
+            "moment": row["moment"] and 1_460_000_000 + 60 * place,
+        }
         made.append(row | about)
         number += 1
     return made

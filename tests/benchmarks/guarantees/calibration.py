@@ -60,7 +60,9 @@ def claims(of: LabelSet, gold: frozenset[str], policy: str) -> tuple[np.ndarray,
 
 def measure(sets: list[LabelSet], policies: list[str], shares: tuple[float, ...] = SHARES) -> None:
     """Prints a row a set, share of gold and policy."""
-    print("\nCalibration: claimed and found accuracy; error less a calibrated model's at that size, 95% interval over prompts")
+    print(
+        "\nCalibration: claimed and found accuracy; error less a calibrated model's at that size, 95% interval over prompts"
+    )
     for of in sets:
         for share in shares:
             for policy in policies:
