@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from prefcurate.pipelines.explain import becomes, change_lines, worth_lines
 from prefcurate.pipelines.plain import clip, line, neutral, wrapped
+from prefcurate.transforms.consensus.agreement import changed_by_agreement
 from prefcurate.transforms.consensus.explain import Explained, explain
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.publish.story import PairStory, Published, Row, find_pairs, standing, tell
@@ -200,6 +201,10 @@ def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
     yield from worth_lines(explained)
     yield ""
     yield from change_lines(explained)
+    if changed_by_agreement(row["reason"]):
+        yield wrapped(
+            "all this is before the agreements of `consensus.agreement` were asked; they changed the decision, see above"
+        )
 
 
 def _instead(row: Row) -> str:
@@ -214,8 +219,8 @@ def _is_of(explained: Explained, row: Row) -> bool:
     """Whether what stands in the store now still leads to the row."""
     made = explained.made
     moved = max(abs(made.p_a - row["p_a"]), abs(made.p_b - row["p_b"]))
-    overridden = (row["reason"] or "").startswith("override")
-    return list(explained.evidence) == list(row["evidence"] or ()) and (overridden or moved < _SAME)
+    after = (row["reason"] or "").startswith("override") or changed_by_agreement(row["reason"])
+    return list(explained.evidence) == list(row["evidence"] or ()) and (after or moved < _SAME)
 
 
 def _meaning(row: Row) -> str:

@@ -160,6 +160,27 @@ def test_the_settings_that_the_others_spoil_are_good():
         ),
         ({"annotators__0__orders": "all"}, "annotators.cheap.orders: should be 'both', 'ab' or 'ba' (found 'all')"),
         (
+            {"consensus": {"agreement": [{"name": "both", "rule": "same", "all": ["cheep", "person:votes/*"]}]}},
+            "consensus.agreement.both: there is no annotator 'cheep'; did you mean 'cheap'? known: cheap; one that came with the data is "
+            "named as in the table annotators, such as llm_judge:arena/gpt-4",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "both", "rule": "same", "all": ["cheap"]}]}},
+            "consensus.agreement.both: name two annotators at least in `all` and `any`; one always agrees with itself",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "both", "rule": "sane", "all": ["cheap"]}]}},
+            "consensus.agreement.both: there is no rule 'sane'; did you mean 'same'? known: same, ranking",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "steady", "rule": "ranking", "of": ["cheap"]}]}},
+            "consensus.agreement.steady: of: name two labellers at least, the oldest first",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "ranking", "of": ["cheap", "person:a/b"]}] * 2}},
+            "consensus.agreement: the name 'x' is used twice; every name must be its own",
+        ),
+        (
             {"consensus": {"policy": "mine"}},
             "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length, votes (of these versions: learned-length@1, learned@1, votes@1)",
         ),
@@ -327,3 +348,14 @@ def test_a_configuration_behind_an_address_names_what_lies_beside_it():
     assert as_written(config).sources[0].path == "../in/a.jsonl"
     with pytest.raises(ConfigError, match=r"cannot read the configuration memory://bucket/none\.yaml"):
         load_config("memory://bucket/none.yaml")
+
+
+def test_agreements_name_annotators_as_the_tables_do():
+    rules = [
+        {"name": "scir", "rule": "same", "all": ["cheap"], "any": ["llm_judge:votes/*"]},
+        {"name": "cream", "rule": "ranking", "of": ["cheap", "reward_model:votes/old"]},
+    ]
+    config = parse_config(GOOD | {"consensus": {"agreement": rules}})
+    same, ranking = config.consensus.agreement
+    assert (same.all, same.any) == (("llm_judge:cheap",), ("llm_judge:votes/*",))
+    assert ranking.of == ("llm_judge:cheap", "reward_model:votes/old")

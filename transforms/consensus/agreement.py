@@ -85,6 +85,11 @@ def gate(decision: Decision, signals: Sequence[tuple[Rule, Signal | None]], leas
     return decision
 
 
+def changed_by_agreement(reason: str | None) -> bool:
+    """Whether the reason of a decision tells of an agreement that changed it."""
+    return "; agreement " in (reason or "")
+
+
 def consistency(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
     """How far two scorings order the same things alike, from 0 to 1: by Kendall's tau-b, Spearman's rho, and best and worst the same.
 

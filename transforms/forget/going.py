@@ -103,7 +103,9 @@ _SOURCES = {
     "annotator_quality": "source",
     "annotators": f"CASE WHEN contains(annotator, '/') THEN {_SOURCE_OF_ANNOTATOR} END",
 }
-_ANNOTATORS = dict.fromkeys(("annotations", "ratings", "spans", "calls", "annotators", "annotator_quality"), "annotator")
+_ANNOTATORS = dict.fromkeys(
+    ("annotations", "ratings", "spans", "calls", "annotators", "annotator_quality"), "annotator"
+)
 _FACTS_LESS = "CREATE TEMP TABLE facts_less AS SELECT comparison_id, occurrence_id, row_hash, fingerprint, count(*) AS facts FROM ({}) GROUP BY ALL"
 _LEFT_ROWS = (
     "CREATE TEMP TABLE left_rows AS SELECT prompt_id, occurrence_id, comparison_id FROM now_occurrences WHERE NOT ({})"

@@ -31,5 +31,9 @@ def _looks(batch: pa.RecordBatch) -> pa.RecordBatch:
     pairs = [(a or "", b or "") for a, b in zip(*texts, strict=True)]
     rules = zip(*(picks(a, b) for a, b in pairs), strict=True) if pairs else [()] * len(RULES[:-1])
     characters = [len(a) + len(b) + (n or 0) for (a, b), n in zip(pairs, asked, strict=True)]
-    columns = [pa.array(ids, pa.string()), *(pa.array(list(rule), pa.string()) for rule in rules), pa.array(characters, pa.int64())]
+    columns = [
+        pa.array(ids, pa.string()),
+        *(pa.array(list(rule), pa.string()) for rule in rules),
+        pa.array(characters, pa.int64()),
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=LOOKS)

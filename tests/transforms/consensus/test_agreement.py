@@ -5,7 +5,14 @@ import math
 import pytest
 from pydantic import TypeAdapter
 
-from prefcurate.transforms.consensus.agreement import Opinion, Signal, consistency, gate, signals_of
+from prefcurate.transforms.consensus.agreement import (
+    Opinion,
+    Signal,
+    changed_by_agreement,
+    consistency,
+    gate,
+    signals_of,
+)
 from prefcurate.transforms.consensus.agreement_options import Agreement, SameResponse, SteadyRanking
 from prefcurate.transforms.consensus.decide import Decision
 from prefcurate.transforms.consensus.options import ConsensusOptions
@@ -148,6 +155,13 @@ def test_the_measure_is_chosen():
     spearman, ends = (CREAM.model_copy(update={"measure": m}) for m in ("spearman", "top_bottom"))
     assert gate(KEPT, [(spearman, signal)], 0.75).p_a == pytest.approx(0.9 * 0.9 + 0.1 * 0.08)
     assert gate(KEPT, [(ends, signal)], 0.75) == KEPT
+
+
+def test_a_reason_tells_whether_an_agreement_changed_the_decision():
+    signals = [(SCIR, Signal("scir", "b", False)), (CREAM, Signal("cream", "a", False, 0.75, 0.8, 0.0))]
+    assert all(changed_by_agreement(gate(KEPT, [one], 0.75).reason) for one in signals)
+    assert not changed_by_agreement(KEPT.reason)
+    assert not changed_by_agreement(None)
 
 
 def test_what_is_not_published_stays_so():

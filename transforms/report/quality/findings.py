@@ -95,7 +95,24 @@ def find_quality(opinions: Opinions) -> Quality:
         leaning = leanings(opinions, others, group)
     streak = streaks(opinions, expected_answers(opinions, others, leaning))
     answered, hurried, drifted = shares(opinions), haste(opinions, group), drift(opinions, others)
-    made = Quality(opinions, others, leaning, streak, answered, hurried, drifted, {}, {}, (), group, _pools(opinions), _placed(opinions), copied.twin, copied.shared, copied.same)
+    made = Quality(
+        opinions,
+        others,
+        leaning,
+        streak,
+        answered,
+        hurried,
+        drifted,
+        {},
+        {},
+        (),
+        group,
+        _pools(opinions),
+        _placed(opinions),
+        copied.twin,
+        copied.shared,
+        copied.same,
+    )
     return _called(made, copied.q)
 
 
@@ -131,7 +148,11 @@ class _Copied:
 def _copies(opinions: Opinions, expected: Floats) -> _Copied:
     found = twins(opinions, expected)
     q = corrected(found.p, np.ones(len(found.p), bool))
-    twin, shared, same = np.full(opinions.many, -1), np.zeros(opinions.many, np.int64), np.zeros(opinions.many, np.int64)
+    twin, shared, same = (
+        np.full(opinions.many, -1),
+        np.zeros(opinions.many, np.int64),
+        np.zeros(opinions.many, np.int64),
+    )
     best = np.full(opinions.many, np.nan)
     told = (q < FALSE_ALARMS) & (found.same >= ALIKE * found.shared)
     for i in sorted(np.flatnonzero(told).tolist(), key=lambda i: (found.shared[i], found.same[i])):
@@ -198,8 +219,14 @@ def _follows(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, B
 def _leans(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
     """Who leans to a place, to length or to looks further than is usual; to a place that is drawn, than nobody should."""
     drawn = made.opinions.sums(made.opinions.shown * 1.0) > made.opinions.sums() / 2
-    for column, up, down in ((FIRST, "first_shown", "second_shown"), (LONGER, "longer", "shorter"), (FORMATTED, "formatted", "plain")):
-        value, error, own, own_error = (getattr(made.leaning, name)[:, column] for name in ("value", "error", "own", "own_error"))
+    for column, up, down in (
+        (FIRST, "first_shown", "second_shown"),
+        (LONGER, "longer", "shorter"),
+        (FORMATTED, "formatted", "plain"),
+    ):
+        value, error, own, own_error = (
+            getattr(made.leaning, name)[:, column] for name in ("value", "error", "own", "own_error")
+        )
         parts = ((among & drawn, 0.0), (among & ~drawn, None)) if column == FIRST else ((among, None),)
         for part, middle in parts:
             # Few annotators differ too much in all else for a usual one to be known: their own slopes are compared.
@@ -235,7 +262,9 @@ def _answers_alike(made: Quality, among: Bools, p: dict[str, Floats], big: dict[
 def _in_streaks(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
     streak = made.streak
     mine = among & (streak.steps >= FEWEST - 1) & np.isfinite(streak.z)
-    spread = usual(streak.excess[mine], (streak.excess / streak.z)[mine], 0.0).spread if mine.sum() >= FEWEST_PEERS else 0.0
+    spread = (
+        usual(streak.excess[mine], (streak.excess / streak.z)[mine], 0.0).spread if mine.sum() >= FEWEST_PEERS else 0.0
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         together = np.sqrt(np.where(streak.z == 0, 1.0, streak.excess / streak.z) ** 2 + spread**2)
         z = streak.excess / together

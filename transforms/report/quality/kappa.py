@@ -63,7 +63,9 @@ def mean_kappa(who: Ints, item: Ints, prompt: Ints, value: Ints, positions: Floa
         return None
     (ones, others), couple = distinct(who[one], who[other])
     shared = np.bincount(couple, minlength=len(ones))
-    chosen = sorted(np.flatnonzero(shared >= FEWEST_SHARED).tolist(), key=lambda c: (-shared[c], ones[c], others[c]))[:COUPLES]
+    chosen = sorted(np.flatnonzero(shared >= FEWEST_SHARED).tolist(), key=lambda c: (-shared[c], ones[c], others[c]))[
+        :COUPLES
+    ]
     if not chosen:
         return None
     place = np.full(len(ones), -1)
@@ -77,7 +79,9 @@ def mean_kappa(who: Ints, item: Ints, prompt: Ints, value: Ints, positions: Floa
     drawn = (by_prompt.T @ replicates(prompts.astype(np.uint64))).T
     tables = np.asarray(drawn).reshape(-1, len(chosen), k, k)
     enough = len(prompts) >= FEWEST_PROMPTS
-    linear, quadratic = (_mean(weighted_kappa(tables, positions, power), tables.sum(axis=(-2, -1)), enough) for power in (1, 2))
+    linear, quadratic = (
+        _mean(weighted_kappa(tables, positions, power), tables.sum(axis=(-2, -1)), enough) for power in (1, 2)
+    )
     if linear is None or quadratic is None:
         return None
     return Kappa(len(chosen), len(one), linear, quadratic)

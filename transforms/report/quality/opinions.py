@@ -26,7 +26,10 @@ OPINIONS = pa.schema(
         ("prompt", pa.int64()),  # beginning of the prompt's id
         ("act", pa.int64()),  # hash of the judgement
         ("label", pa.int8()),  # +1 a, -1 b, 0 tie
-        ("first", pa.int8()),  # +1 a was shown first, -1 b; where nobody tells, which stands first in the row; 0 unknown
+        (
+            "first",
+            pa.int8(),
+        ),  # +1 a was shown first, -1 b; where nobody tells, which stands first in the row; 0 unknown
         ("shown", pa.bool_()),  # `first` is told by the source
         ("longer", pa.int8()),  # +1 a is longer by a tenth, -1 b is
         ("formatted", pa.int8()),  # +1 a has more formatting, -1 b has

@@ -105,7 +105,9 @@ def _by_gravity(quality: Quality, places: Sequence[int]) -> list[int]:
     return sorted((i for i in places if found[i]), key=lambda i: (CHECKS.index(found[i][0]), -n[i], i))
 
 
-def _row(quality: Quality, i: int, rank: int | None, agreed: tuple[float | None, ...], kappas: tuple[float | None, ...]) -> AnnotatorQuality:
+def _row(
+    quality: Quality, i: int, rank: int | None, agreed: tuple[float | None, ...], kappas: tuple[float | None, ...]
+) -> AnnotatorQuality:
     opinions, leaning, streak = quality.opinions, quality.leaning, quality.streak
     name, kind, source, attribute = opinions.annotators[i]
     findings = checks_of(quality, i)
@@ -147,10 +149,15 @@ def _agreement(quality: Quality) -> list[tuple[float | None, ...]]:
     opinions, lean = quality.opinions, quality.others.lean
     counted = (opinions.label != 0) & (np.abs(lean) > 1e-9)
     same = counted & (opinions.label * lean > 0)
-    clear = np.minimum((np.abs(lean) * _CLEARNESS).astype(np.int64), _CLEARNESS - 1) + _CLEARNESS * quality.group[opinions.who]
+    clear = (
+        np.minimum((np.abs(lean) * _CLEARNESS).astype(np.int64), _CLEARNESS - 1)
+        + _CLEARNESS * quality.group[opinions.who]
+    )
     size = (int(quality.group.max(initial=0)) + 1) * _CLEARNESS
     # Every answer counts for what is usual, also those of who is found out: they are few.
-    usual = np.bincount(clear[counted], weights=same[counted], minlength=size) / np.maximum(1, np.bincount(clear[counted], minlength=size))
+    usual = np.bincount(clear[counted], weights=same[counted], minlength=size) / np.maximum(
+        1, np.bincount(clear[counted], minlength=size)
+    )
     n, right = opinions.sums(counted * 1.0), opinions.sums(same * 1.0)
     hoped = opinions.sums(counted * usual[clear])
     acts = _acts(opinions, counted)

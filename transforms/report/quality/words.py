@@ -39,7 +39,11 @@ def _counted(row: "AnnotatorQuality") -> Iterator[str]:
         usual = "" if row.usual_agreement is None else f", usual there is {row.usual_agreement:.0%}"
         yield f"agrees with the others on {row.agreement:.0%} ({row.agreement_low:.0%} to {row.agreement_high:.0%}) of {row.compared:,}{usual}"
     found = set(row.findings)
-    if found & {"one_answer", "first_shown", "second_shown"} and row.first_share is not None and row.tie_share is not None:
+    if (
+        found & {"one_answer", "first_shown", "second_shown"}
+        and row.first_share is not None
+        and row.tie_share is not None
+    ):
         yield f"{row.first_share:.0%} the first, {row.tie_share:.0%} ties"
     if "longer" in found or "shorter" in found:
         yield f"length alone would give {abs(row.longer_leaning or 0.0):.0%} of the answers"
