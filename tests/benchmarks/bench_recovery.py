@@ -5,7 +5,7 @@
 Real pairs with a label that is held to be true. A third of the prompts is for testing, each third in its turn, so that every pair is tested once by
 a head that saw nothing of its prompt. Of the other labels a share is turned round, and a head (linear, on frozen MiniLM vectors; its penalty chosen by the
 very labels that it learns from) is trained on: the true labels; the labels as they came; the same without those in which cleanlab finds an issue; what prefcurate
-publishes from them, with its probabilities and weights. prefcurate's voters are the label that came, a reward head that learned from those labels (out of fold by prompt,
+publishes from them, with its probabilities and weights (`learned, from 0.75`: the policy and `min_accuracy`). prefcurate's voters are the label that came, a reward head that learned from those labels (out of fold by prompt,
 the one that cleanlab is given), and whoever else has spoken in that source: judges in both orders (prd, autoj), two of a crowd's votes (ukp; the truth is the majority of the
 others), nobody (hh, and everywhere with `--alone`). `gold`: the true label of a tenth of the prompts is known as well, to every remedy.
 `rate known` is no remedy: what the head and the label that came tell one who knows how many were turned round, which is what vectors can give at most.
@@ -48,12 +48,16 @@ Right = dict[str, Floats]
 """By remedy, how often each pair is named rightly (a mean over draws); one entry a pair."""
 
 
-def remedies(policies: list[str], min_accuracy: float) -> dict[str, Remedy]:
+def remedies(policies: list[str], min_accuracies: list[float]) -> dict[str, Remedy]:
     """What is done about the labels that came, by its name in the tables."""
     found: dict[str, Remedy] = {"as they came": nothing, "rate known": told_the_rate}
     if has_cleanlab():
         found["cleanlab"] = cleaned
-    return found | {policy: partial(published, policy=policy, min_accuracy=min_accuracy) for policy in policies}
+    return found | {
+        f"{policy}, from {least:g}": partial(published, policy=policy, min_accuracy=least)
+        for policy in policies
+        for least in min_accuracies
+    }
 
 
 def part_of(pairs: Labelled) -> np.ndarray:
@@ -140,10 +144,10 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", type=lambda text: text.split(","), default=[source.name for source in SOURCES])
-    parser.add_argument("--shares", type=lambda text: [float(t) for t in text.split(",")], default=[0.2, 0.3, 0.4])
+    parser.add_argument("--shares", type=_numbers, default=[0.2, 0.3, 0.4])
     parser.add_argument("--draws", type=int, default=2, help="of flips and gold")
     parser.add_argument("--policies", type=lambda text: text.split(","), default=["votes", "learned"])
-    parser.add_argument("--min-accuracy", type=float, default=0.75, help="as in the configuration")
+    parser.add_argument("--min-accuracy", type=_numbers, default=[0.75, 0.5], help="as in the configuration")
     parser.add_argument("--alone", action="store_true", help="also without the source's other voters")
     parser.add_argument("--vectors", type=Path, help="where vectors are kept from one measurement to the next")
     given = parser.parse_args()
@@ -166,6 +170,10 @@ def main() -> None:
                         f"  {share:.0%} of the labels turned round; voters besides the label that came and the head: {others}"
                     )
                     report(pairs, right, kept)
+
+
+def _numbers(text: str) -> list[float]:
+    return [float(part) for part in text.split(",")]
 
 
 def _encode(kept: Path | None) -> Encode:
