@@ -128,14 +128,14 @@ def report(pairs: Labelled, right: Right, kept: dict[str, list[float]]) -> None:
         gain = each - right["as they came"]
         share, labels = np.nanmean(np.array(kept[name]).reshape(-1, 2), axis=0)
         if not share:
-            print(f"    {name:<24}publishes nothing: no label is expected to be right often enough")
+            print(f"    {name:<26}publishes nothing: no label is expected to be right often enough")
             continue
         back = ""
         if enough and name not in ("true labels", "as they came"):
             low, high = np.quantile(resampled(gain) / resampled(loss), [0.025, 0.975])
             back = f"   back {np.mean(gain) / lost:4.0%} [{low:.0%}, {high:.0%}]"
         print(
-            f"    {name:<24}{np.mean(each):.3f} ({np.std(resampled(each)):.3f})   {share:4.0%} kept, {labels:.3f} right{back}",
+            f"    {name:<26}{np.mean(each):.3f} ({np.std(resampled(each)):.3f})   {share:4.0%} kept, {labels:.3f} right{back}",
             flush=True,
         )
 
