@@ -31,7 +31,7 @@ class Leanings:
     """What moves an annotator's answers (-1 b to 1 a), shape (annotators, 4): see `FOLLOWS` and so on.
 
     Attributes:
-        value: `FOLLOWS`: the slope on what the others say. `FIRST`: how much further it leans to the first than a usual one would on the same
+        value: `FOLLOWS`: the slope on what the others say, where it names a response. `FIRST`: how much further it leans to the first than a usual one would on the same
             pairs: .2 means 60 of 100 where a usual one says 50. `LONGER`, `FORMATTED`: the share of answers that this alone gave, if a
             usual annotator gave the others.
         error: standard errors, infinite where the annotator's pairs cannot tell.
@@ -67,7 +67,10 @@ def leanings(opinions: Opinions, others: Others, group: Ints) -> Leanings:
     usually = np.clip(np.einsum("ni,ni->n", x, typical[opinions.who]), -1, 1)
     # In place of x: what would change if the answer were given by that alone, and how far the answer is from a usual one.
     towards = np.where(x != 0, x - usually[:, None], 0.0)
-    towards[:, [FOLLOWS, FIRST]] = x[:, [FOLLOWS, FIRST]]
+    towards[:, FIRST] = x[:, FIRST]
+    # Who finds many pairs equal follows no less where it does not.
+    named = y != 0
+    towards[:, FOLLOWS] = named * others.lean
     left = np.repeat((y - usually)[:, None], x.shape[1], axis=1)
     left[:, FOLLOWS] = y
     squares = np.maximum(np.stack([opinions.sums(towards[:, i] ** 2) for i in range(x.shape[1])], axis=1), _RIDGE)
@@ -75,8 +78,11 @@ def leanings(opinions: Opinions, others: Others, group: Ints) -> Leanings:
     left = left - towards * value[opinions.who]
     n = np.maximum(1.0, opinions.sums())
     follows = typical[:, FOLLOWS] ** 2 * told[:, FOLLOWS] / n
-    variance = np.maximum(_LEAST_VARIANCE, opinions.sums(y**2) / n - follows)
-    error = np.sqrt(np.maximum(variance[:, None] / squares, _by_acts(opinions, towards * left) / squares**2))
+    variance = np.maximum(_LEAST_VARIANCE, opinions.sums(named * 1.0) / n - follows)
+    variances = np.repeat(variance[:, None], x.shape[1], axis=1)
+    of_named = typical[:, FOLLOWS] ** 2 * squares[:, FOLLOWS] / np.maximum(1.0, opinions.sums(named * 1.0))
+    variances[:, FOLLOWS] = np.maximum(_LEAST_VARIANCE, 1.0 - of_named)
+    error = np.sqrt(np.maximum(variances / squares, _by_acts(opinions, towards * left) / squares**2))
     # What is the same in nearly all of an annotator's pairs cannot be told from them.
     known = (told >= np.array([1, FEWEST, FEWEST, FEWEST])) & (error < _TELLS)
     own_error = np.sqrt(variance[:, None] * np.maximum(0.0, np.einsum("wii->wi", np.linalg.inv(xx))))
