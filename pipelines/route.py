@@ -13,7 +13,9 @@ from prefcurate.transforms.route.route import READS, WRITES, Route
 
 
 def _settings(config: Config) -> Any:
-    return {"algorithm": ALGORITHM, "route": config.route.model_dump(mode="json")}
+    # Stores from before there was a rule of people's numbers are not routed again for it.
+    left_out = {"people"} if config.route.people is None else set()
+    return {"algorithm": ALGORITHM, "route": config.route.model_dump(mode="json", exclude=left_out)}
 
 
 STAGE = Stage(

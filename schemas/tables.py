@@ -330,6 +330,7 @@ _ALL = (
         price_usd=_F,
         inclusion_p=_F,
         reason=_S,
+        answers=_I,  # how many are wanted; `price_usd` is of all of them; of schema 2
     ),
     _table("splits", "fact", "prompt_id", prompt_cluster=_S, conversation_id=_S, split=_S),
     _table(
@@ -458,7 +459,10 @@ SOURCES = pa.schema(
         # same, kappa_linear, kappa_quadratic), ratings (alpha_interval, alpha_ordinal, kappa_linear, kappa_quadratic)
         ("measure", _S),
         ("what", _S),
-        ("n", _I),  # pairs; labels where they are counted, or shown in an order; rated responses; items that couples of kappa share
+        (
+            "n",
+            _I,
+        ),  # pairs; labels where they are counted, or shown in an order; rated responses; items that couples of kappa share
         ("prompts", _I),  # that they lie under
         ("value", _F),
         ("low", _F),

@@ -15,6 +15,7 @@ Dawid and Skene (1979; both crowd-kit's): as many real annotators as ours calls 
 """
 
 import argparse
+import csv
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -25,10 +26,14 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from prefcurate.schemas.canonical import stable_hash
+from prefcurate.schemas.formats.llm_rubric import QUESTIONS, said
 from prefcurate.transforms.consensus.bounds import interval
 from prefcurate.transforms.report.quality.findings import FEWEST, Quality, checks_of, find_quality
 from prefcurate.transforms.report.quality.opinions import Opinions
+from prefcurate.transforms.report.quality.rated import RATED, find_rated
 from tests.benchmarks.annotators.crowds import FAULTS, SHARED, Fault, Row, as_opinions, crowd, plant, with_planted
 
 SIZES = {"ukp": (12, 30, 100, 300), "mqm": (180, 540, 1350), "vicuna80": (100, 400, 1600)}
@@ -73,36 +78,20 @@ def scores(opinions: Opinions, quality: Quality, with_models: bool) -> dict[str,
 
 
 def _models(votes: pd.DataFrame, many: int) -> dict[str, np.ndarray]:
+    """Competence by MACE, and by Dawid and Skene how often the truth's label is given, each label as often as it is true."""
     from crowdkit.aggregation import MACE, DawidSkene
 
     mace = MACE(n_restarts=2, n_iter=30, random_state=0).fit(votes)
-    skene = DawidSkene(n_iter=30).fit(votes)
-    diagonal = skene.errors_.stack() if False else None
-    del diagonal
-    prior, errors = skene.priors_, skene.errors_
-    right = {
-        worker: sum(
-            float(prior.get(label, 0.0)) * float(rows.loc[(worker, label), label])
-            for label in (-1, 0, 1)
-            if (worker, label) in rows.index and label in rows.columns
-        )
-        for worker, rows in errors.groupby(level=0)
-    }
-    spam = pd.Series(mace.spamming_[:, 1] if mace.spamming_.ndim == 2 else mace.spamming_)
-    competence = spam.to_numpy()
-    order = sorted(votes["worker"].unique())
     found = {"MACE": np.full(many, np.nan), "Dawid-Skene": np.full(many, np.nan)}
-    for place, worker in enumerate(_workers(mace, votes)):
-        found["MACE"][worker] = competence[place]
-    for worker in order:
-        found["Dawid-Skene"][worker] = right[worker]
+    # MACE numbers workers as they come.
+    found["MACE"][pd.factorize(votes["worker"])[1].to_numpy()] = mace.spamming_[:, 1]
+    skene = DawidSkene(n_iter=30).fit(votes)
+    for worker, errors in skene.errors_.groupby(level=0):
+        square = errors.droplevel(0).reindex(index=(-1, 0, 1), columns=(-1, 0, 1), fill_value=0.0)
+        found["Dawid-Skene"][worker] = float(
+            (np.diag(square) * skene.priors_.reindex((-1, 0, 1), fill_value=0.0)).sum()
+        )
     return found
-
-
-def _workers(mace: object, votes: pd.DataFrame) -> list[int]:
-    # The order in which crowd-kit numbers workers: `factorize` sorts nothing.
-    del mace
-    return [int(worker) for worker in pd.factorize(votes["worker"])[1]]
 
 
 def run(
@@ -181,6 +170,36 @@ def measure(name: str, seeds: int, models: bool) -> None:
         )
 
 
+def questions() -> None:
+    """Krippendorff's alpha and kappa of LLM-Rubric's three raters a dialogue, question by question; 0 says that it does not apply."""
+    path = SHARED / "llm-rubric" / "synth_data" / "human_judges_synth_all_FIXED_ANON.tsv"
+    with path.open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    told = [
+        (row["annotator_id"], row["text_id"], *one)
+        for row in rows
+        for one in said({q: row[q] for q in QUESTIONS} | {"text_id": row["text_id"]}).items()
+    ]
+    rated = [
+        {"source": "llm-rubric", "kind": "person", "attribute": question, "annotator": who, "value": value}
+        | dict.fromkeys(("prompt", "response"), int(stable_hash("text", text)[:15], 16))
+        for who, text, question, value in told if value is not None
+    ]  # fmt: skip
+    print("\nllm-rubric, 250 dialogues, three raters each: agreement by question (Q0 overall)")
+    for one in find_rated(pa.Table.from_pylist(rated, schema=RATED)):
+        kappa = (
+            ""
+            if one.kappa is None
+            else f"kappa linear {one.kappa.linear.value:.2f}, quadratic {one.kappa.quadratic.value:.2f} [{one.kappa.quadratic.low:.2f}, {one.kappa.quadratic.high:.2f}]"
+        )
+        alphas = ", ".join(
+            f"{name} {told.value:.2f} [{told.low:.2f}, {told.high:.2f}]"
+            for name, told in (("interval", one.interval), ("ordinal", one.ordinal))
+            if told
+        )
+        print(f"  {one.attribute}: {one.ratings} ratings of {one.responses}; alpha {alphas}; {kappa}")
+
+
 def real_ones(name: str) -> None:
     """Who is called among the real ones when nobody is planted, to be looked at."""
     opinions = as_opinions(crowd(name))
@@ -209,8 +228,10 @@ def main() -> None:
         print(f"{SHARED} is not here; nothing to measure")
         return
     for name in given.sets:
-        measure(name, 2 if given.quick else given.draws, not given.quick)
+        # Among six or ten annotators the price of a call is a sixth or a tenth of the team: models are compared among workers.
+        measure(name, 2 if given.quick else given.draws, name == "ukp" and not given.quick)
         real_ones(name)
+    questions()
 
 
 if __name__ == "__main__":

@@ -96,7 +96,8 @@ class _Votes:
     gold: GoldOptions
 
     def __call__(self, unit: Unit) -> VotePart:
-        return write_votes(unit, self.context.stage, self.gold, self.context.seed, self.options.gated)
+        gated, closest = self.options.gated, self.options.closest
+        return write_votes(unit, self.context.stage, self.gold, self.context.seed, gated, closest)
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ class _Decide:
     def _rows(self, unit: Unit, model: LabelModel, seen: Map | None = None) -> pa.Table:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
-        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed, self.options.gated)
+        gated, closest = self.options.gated, self.options.closest
+        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed, gated, closest)
         signals = read_signals(unit.snapshot, unit.shard, self.gold, self.options.agreement)
         return consensus_rows(shard, model, rules, words, signals, seen)
 

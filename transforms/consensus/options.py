@@ -153,6 +153,9 @@ class ConsensusOptions(Options):
             raise ValueError(f"gated: the attribute {twice[0]!r} stands twice; an opinion counts once")
         return self
 
+    closest: int | None = Field(default=None, ge=2)
+    """Of graded answers by more people than this to one pair, only so many that lie closest together count (HelpSteer2: 3)."""
+
     @field_validator("policy")
     @classmethod
     def _known(cls, policy: str) -> str:

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import unit_interval
+from prefcurate.transforms.consensus.closest import without_outliers
 from prefcurate.transforms.consensus.gates import gated_votes
 from prefcurate.transforms.consensus.options import GateOptions
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES, Ints
@@ -62,9 +63,17 @@ class ShardVotes:
 
 
 def read_shard(
-    snapshot: Snapshot, shard: int, gold: GoldOptions, seed: int, gated: Sequence[GateOptions] = ()
+    snapshot: Snapshot,
+    shard: int,
+    gold: GoldOptions,
+    seed: int,
+    gated: Sequence[GateOptions] = (),
+    closest: int | None = None,
 ) -> ShardVotes:
-    """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit; and what gates let through."""
+    """The votes that count: ours, and the labels that came with the data but for gold that is not of side fit; and what gates let through.
+
+    With `closest`, of graded answers by more people to one pair only so many that lie closest together (`closest.py`).
+    """
     given = given_labels(snapshot, gold, shard)
     tables = ["comparisons", "annotations", "gold", *(["ratings"] if gated else [])]
     with snapshot.connect(tables, shard) as connection:
@@ -73,6 +82,7 @@ def read_shard(
         places = pa.array(np.arange(len(pairs)), pa.int32())
         connection.register("pairs", pairs.select(["comparison_id"]).append_column("place", places))
         said = connection.sql(_VOTES).to_arrow_table()
+        said = said if closest is None else without_outliers(said, connection, closest)
         if gated:
             register_trusted(connection, gold)
             said = pa.concat_tables([said, *(votes.cast(said.schema) for votes in gated_votes(connection, gated))])
@@ -131,10 +141,17 @@ class VotePart:
     cost: tuple[tuple[str, float], ...]
 
 
-def write_votes(unit: Unit, stage: str, gold: GoldOptions, seed: int, gated: Sequence[GateOptions] = ()) -> VotePart:
+def write_votes(
+    unit: Unit,
+    stage: str,
+    gold: GoldOptions,
+    seed: int,
+    gated: Sequence[GateOptions] = (),
+    closest: int | None = None,
+) -> VotePart:
     """Writes the shard's matrix beside the tables; the stage's commit clears it away."""
     snapshot = unit.snapshot
-    votes = read_shard(snapshot, unit.shard, gold, seed, gated).votes
+    votes = read_shard(snapshot, unit.shard, gold, seed, gated, closest).votes
     sink = pa.BufferOutputStream()
     pq.write_table(votes, sink, compression="zstd")
     content = sink.getvalue().to_pybytes()

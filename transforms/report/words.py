@@ -6,9 +6,7 @@ from prefcurate.transforms.ingest.agreement import PLURALS
 from prefcurate.transforms.measures.rules import FEWEST, says_alone
 from prefcurate.transforms.report.alpha import Estimate
 from prefcurate.transforms.report.findings import Agreement, Findings, Share, Stratum
-from prefcurate.transforms.report.quality.habits import FEWEST as FEWEST_OPINIONS
 from prefcurate.transforms.report.quality.rated import Rated
-from prefcurate.transforms.report.quality.words import LOOKS_LIKE
 from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
 
 KINDS = {"person": "a person", "llm_judge": "an LLM judge", "reward_model": "a reward model", "program": "a program"}

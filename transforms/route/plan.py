@@ -27,7 +27,10 @@ class Asked:
 
 @dataclass(frozen=True, order=True)
 class Candidate:
-    """A pair and whom it would be best to ask; `gain` is how much likelier its label would be right afterwards."""
+    """A pair and whom it would be best to ask; `gain` is how much likelier its label would be right after one answer.
+
+    `answers` is how many are wanted, `price_usd` what one costs; `begun`: people have answered, but not as many as the rule wants.
+    """
 
     comparison_id: str
     shard: int
@@ -35,6 +38,13 @@ class Candidate:
     name: str
     gain: float
     price_usd: float
+    answers: int = 1
+    begun: bool = False
+
+    @property
+    def cost_usd(self) -> float:
+        """What all wanted answers cost."""
+        return self.price_usd * self.answers
 
 
 @dataclass(frozen=True)
@@ -62,20 +72,41 @@ def expected_gain(probabilities: Floats, accuracy: float) -> Floats:
     return growth.round(_DIGITS)
 
 
+@dataclass(frozen=True, eq=False)
+class PeopleAsked:
+    """Under a rule of how many people should answer; one entry a pair.
+
+    Attributes:
+        missing: how many more should.
+        answered: how many have.
+    """
+
+    missing: NDArray[np.int64]
+    answered: NDArray[np.int64]
+
+
 def best_candidates(
-    ids: Sequence[str], shard: int, probabilities: Floats, askable: Sequence[tuple[Asked, NDArray[np.bool_]]]
+    ids: Sequence[str],
+    shard: int,
+    probabilities: Floats,
+    askable: Sequence[tuple[Asked, NDArray[np.bool_]]],
+    people: PeopleAsked | None = None,
 ) -> list[Candidate]:
-    """For each pair the one to ask who gains most per dollar.
+    """For each pair the one to ask who gains most per dollar; people, where they have begun and are not enough yet.
 
     Args:
         ids: the pairs.
         shard: where they lie.
         probabilities: P(a), P(b), P(tie), shape (pairs, 3).
-        askable: who can be asked, and for each pair whether it makes sense (a judge answers a question once).
+        askable: who can be asked, and for each pair whether it makes sense (a judge answers a question once); people first.
+        people: how many of them are wanted; one without a rule.
     """
     gains = np.stack([np.where(sense, expected_gain(probabilities, who.accuracy), -1.0) for who, sense in askable])
     prices = np.array([who.price_usd for who, _ in askable])
     best = (gains / prices[:, None]).argmax(axis=0)
+    begun = np.zeros(len(ids), bool) if people is None else (people.missing > 0) & (people.answered > 0)
+    best = np.where(begun, 0, best)
+    wanted = np.ones(len(ids), np.int64) if people is None else np.where(best == 0, np.maximum(1, people.missing), 1)
     return [
         Candidate(
             comparison,
@@ -84,14 +115,16 @@ def best_candidates(
             askable[who][0].name,
             max(0.0, float(gains[who, i])),
             askable[who][0].price_usd,
+            int(wanted[i]),
+            bool(begun[i]),
         )  # fmt: skip
         for i, (comparison, who) in enumerate(zip(ids, best.tolist(), strict=True))
     ]
 
 
-def by_value(candidate: Candidate) -> tuple[float, str]:
-    """Sorts the most valuable candidate first."""
-    return (-candidate.gain / candidate.price_usd, candidate.comparison_id)
+def by_value(candidate: Candidate) -> tuple[bool, float, str]:
+    """Sorts what people have begun first, then the most valuable candidate."""
+    return (not candidate.begun, -candidate.gain / candidate.price_usd, candidate.comparison_id)
 
 
 def by_chance(candidate: Candidate, seed: int) -> tuple[float, str]:
@@ -108,7 +141,7 @@ def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, see
         options: budget and shares.
         seed: of the lottery.
     """
-    worth = sorted((c for c in set(candidates) if c.gain > 0), key=by_value)
+    worth = sorted((c for c in set(candidates) if c.gain > 0 or c.begun), key=by_value)
     affordable = _within_budget(worth, options)
     routed: list[Routed] = []
     taken: set[str] = set()
@@ -125,18 +158,28 @@ def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, see
         room = size - sum(r.candidate.queue == queue for r in routed)
         best = [c for c in affordable if c.queue == queue and c.comparison_id not in taken][:room]
         routed += [Routed(c, 0, 1.0, "") for c in best]
-    return _ranked(routed, total)
+    return _ranked(_affordable(routed, options), total)
+
+
+def _affordable(routed: Sequence[Routed], options: RouteOptions) -> list[Routed]:
+    """What of both queues fits the budget: a drawn pair may want more answers than the one that gave way to it."""
+    order = sorted(routed, key=lambda r: (r.reason == "", by_value(r.candidate)))
+    return order[: len(_within_budget([r.candidate for r in order], options))]
 
 
 def _within_budget(worth: Sequence[Candidate], options: RouteOptions) -> list[Candidate]:
     if options.budget.items is not None:
-        return list(worth[: options.budget.items])
-    spent = np.cumsum([c.price_usd for c in worth])
+        answers = np.cumsum([c.answers for c in worth])
+        return list(worth[: int(np.searchsorted(answers, options.budget.items, side="right"))])
+    spent = np.cumsum([c.cost_usd for c in worth])
     return list(worth[: int(np.searchsorted(spent, (options.budget.usd or 0.0) + 1e-9, side="right"))])
 
 
 def _drawn(candidate: Candidate, queue: str, name: str, price: float, n: int, total: int) -> Routed:
-    chosen = Candidate(candidate.comparison_id, candidate.shard, queue, name, candidate.gain, price)
+    answers = candidate.answers if queue == candidate.queue else 1
+    chosen = Candidate(
+        candidate.comparison_id, candidate.shard, queue, name, candidate.gain, price, answers, candidate.begun
+    )
     return Routed(chosen, 0, round(n / max(1, total), _DIGITS), f"uniform sample of {n} among {total} pairs")
 
 
@@ -145,9 +188,13 @@ def _ranked(routed: Sequence[Routed], total: int) -> list[Routed]:
     for queue in (PERSON, JUDGE):
         of_queue = sorted((r for r in routed if r.candidate.queue == queue), key=lambda r: by_value(r.candidate))
         for rank, r in enumerate(of_queue, 1):
-            words = (
-                r.reason
-                or f"rank {rank} of {total}: one answer by {r.candidate.name} makes its label {r.candidate.gain:.1%} likelier to be right"
-            )
-            ranked.append(Routed(r.candidate, rank, r.inclusion_p, words))
+            ranked.append(Routed(r.candidate, rank, r.inclusion_p, r.reason or _why(r.candidate, rank, total)))
     return ranked
+
+
+def _why(candidate: Candidate, rank: int, total: int) -> str:
+    wants = "" if candidate.answers == 1 else f"; {candidate.answers} people are to answer"
+    if candidate.begun:
+        return f"rank {rank} of {total}: people have begun, and are not enough or disagree{wants or '; one more is to answer'}"
+    gain = f"one answer by {candidate.name} makes its label {candidate.gain:.1%} likelier to be right"
+    return f"rank {rank} of {total}: {gain}{wants}"

@@ -13,13 +13,14 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.route.options import RouteOptions
+from prefcurate.transforms.route.options import PeopleRule, RouteOptions
 from prefcurate.transforms.route.plan import (
     JUDGE,
     NOBODY,
     PERSON,
     Asked,
     Candidate,
+    PeopleAsked,
     Routed,
     best_candidates,
     by_chance,
@@ -44,6 +45,17 @@ _UNMEASURED_JUDGE = 0.7
 _PAIRS = """
 SELECT comparison_id, prompt_id, p_a, p_b, p_tie, coalesce(starts_with(reason, 'override by '), false) AS overridden
 FROM consensus WHERE attribute = 'overall' AND context = 'none' ORDER BY prompt_id, comparison_id
+"""
+
+_PEOPLE = """
+WITH said AS (
+    SELECT comparison_id, CASE WHEN ends_with(annotator, '/anonymous') THEN annotation_id ELSE annotator END AS person, strength,
+        CASE WHEN label IN ('a', 'b') THEN label ELSE 'tie' END AS side
+    FROM annotations
+    WHERE kind = 'person' AND attribute = 'overall' AND context = 'none' AND label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
+)
+SELECT comparison_id, count(DISTINCT person), count(DISTINCT side) > 1, coalesce(max(strength) - min(strength), 0), count(strength) = count(*)
+FROM said GROUP BY comparison_id ORDER BY comparison_id
 """
 
 
@@ -94,7 +106,8 @@ class _Candidates:
             return ShardCandidates((), pairs.num_rows)
         ids = pairs["comparison_id"].to_pylist()
         chances = np.stack([pairs[name].to_numpy() for name in ("p_a", "p_b", "p_tie")], axis=1)
-        found = best_candidates(ids, unit.shard, chances, _askable(unit, ids, self.options))
+        people = None if self.options.people is None else people_asked(unit, ids, self.options.people)
+        found = best_candidates(ids, unit.shard, chances, _askable(unit, ids, self.options, people), people)
         return ShardCandidates(tuple(_longlist(found, self.options, self.context.seed)), len(ids))
 
 
@@ -109,14 +122,28 @@ def _longlist(found: Sequence[Candidate], options: RouteOptions, seed: int) -> l
     items = options.budget.items
     most = items if items is not None else math.floor((options.budget.usd or 0.0) / cheapest + 1e-9)
     lottery = 2 * math.ceil(most * options.uniform_share)
-    best = heapq.nsmallest(most, (c for c in found if c.gain > 0), key=by_value)
+    best = heapq.nsmallest(most, (c for c in found if c.gain > 0 or c.begun), key=by_value)
     drawn = heapq.nsmallest(lottery, found, key=lambda c: by_chance(c, seed))
     return sorted(set(best) | set(drawn))
 
 
-def _askable(unit: Unit, ids: Sequence[str], options: RouteOptions) -> list[tuple[Asked, NDArray[np.bool_]]]:
+def people_asked(unit: Unit, ids: Sequence[str], rule: PeopleRule) -> PeopleAsked:
+    """How many people have answered each pair, and how many more should; who answers twice is one, but for those without a name."""
+    with unit.snapshot.connect(["annotations"], unit.shard) as connection:
+        rows = connection.sql(_PEOPLE).fetchall()
+    said = {
+        comparison: (n, spread > rule.spread if graded else differ) for comparison, n, differ, spread, graded in rows
+    }
+    told = [said.get(comparison, (0, False)) for comparison in ids]
+    missing = np.array([rule.missing(n, disagree) for n, disagree in told], np.int64)
+    return PeopleAsked(missing, np.array([n for n, _ in told], np.int64))
+
+
+def _askable(
+    unit: Unit, ids: Sequence[str], options: RouteOptions, wanted: PeopleAsked | None
+) -> list[tuple[Asked, NDArray[np.bool_]]]:
     annotators = unit.snapshot.table("annotators").to_pylist()
-    everywhere = np.ones(len(ids), bool)
+    everywhere = np.ones(len(ids), bool) if wanted is None else wanted.missing > 0
     people = Asked(PERSON, "a person", _people_accuracy(annotators, options), options.person_price_usd)
     askable = [(people, everywhere)]
     for judge in _judges(annotators, options):
@@ -189,7 +216,8 @@ def _columns(routed: Routed) -> dict[str, Any]:
         "queue": routed.candidate.queue,
         "rank": routed.rank,
         "expected_gain": routed.candidate.gain,
-        "price_usd": routed.candidate.price_usd,
+        "price_usd": routed.candidate.cost_usd,
+        "answers": routed.candidate.answers,
         "inclusion_p": routed.inclusion_p,
         "reason": routed.reason,
     }
@@ -203,7 +231,10 @@ def write_queues(snapshot: Snapshot, planned: Sequence[Routed], seed: int) -> No
     for queue in (PERSON, JUDGE):
         of_queue = [routed for routed in planned if routed.candidate.queue == queue]
         texts = _texts(snapshot, of_queue)
-        tasks = [task(texts[r.candidate.comparison_id], seed, ASKED_BY, r.inclusion_p, r.rank) for r in of_queue]
+        tasks = [
+            task(texts[r.candidate.comparison_id], seed, ASKED_BY, r.inclusion_p, r.rank, r.candidate.answers)
+            for r in of_queue
+        ]
         write_bytes(join(snapshot.store.root, "queues", f"{queue}.json"), queue_json(tasks))
     write_bytes(join(snapshot.store.root, "queues", "labelling-config.xml"), labelling_config().encode())
 

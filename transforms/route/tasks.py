@@ -21,7 +21,9 @@ _CHOICES = (
 )
 
 
-def task(row: Mapping[str, Any], seed: int, asked_by: str, inclusion_p: float, rank: int) -> dict[str, Any]:
+def task(
+    row: Mapping[str, Any], seed: int, asked_by: str, inclusion_p: float, rank: int, answers: int = 1
+) -> dict[str, Any]:
     """One task: what is shown in `prompt`, `first` and `second`; the rest is for the way back.
 
     Which response is shown first is drawn for each comparison on its own: drawn for a prompt, all pairs of one
@@ -33,6 +35,7 @@ def task(row: Mapping[str, Any], seed: int, asked_by: str, inclusion_p: float, r
         asked_by: who asks and by which policy.
         inclusion_p: the chance with which the pair was chosen.
         rank: its place in the queue.
+        answers: how many people should answer it.
     """
     order = "ab" if unit_interval(seed, row["comparison_id"], "route/order") < 0.5 else "ba"
     texts = {"a": _text(row["response_a"]), "b": _text(row["response_b"])}
@@ -46,6 +49,7 @@ def task(row: Mapping[str, Any], seed: int, asked_by: str, inclusion_p: float, r
             "asked_by": asked_by,
             "inclusion_p": inclusion_p,
             "rank": rank,
+            **({} if answers == 1 else {"answers": answers}),
             "comparison": comparison_json(row["prompt"], row["response_a"], row["response_b"]),
         }
     }
