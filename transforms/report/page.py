@@ -10,6 +10,8 @@ from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.report import words
 from prefcurate.transforms.report.examples import Example
 from prefcurate.transforms.report.findings import Agreement, Findings, Longer, Spent
+from prefcurate.transforms.report.quality.habits import FEWEST
+from prefcurate.transforms.report.quality.words import LOOKS_LIKE
 from prefcurate.transforms.report.voices import Voice
 
 _MISSING = "the report stage needs plotly and jinja2: pip install 'prefcurate[report]'"
@@ -74,6 +76,8 @@ def _tables(findings: Findings) -> dict[str, Any]:
         "longer_share": _longer_share,
         "spent": _by_annotator(findings.spent),
         "failures": _failures(findings.spent),
+        "fewest_opinions": FEWEST,
+        "looks_like": LOOKS_LIKE,
     }
 
 

@@ -82,8 +82,8 @@ def as_opinions(rows: Iterable[Row]) -> Opinions:
     return opinions_of([pa.Table.from_pylist(list(rows), schema=OPINIONS)])
 
 
-Answer = Callable[[Row, int, np.random.Generator], int]
-"""From what an honest person said of a pair, and the place in the sequence, to what the planted one says (about a)."""
+Answer = Callable[[Row, float, int, np.random.Generator], int]
+"""From what an honest person said of a pair, how far the planted one has come (0 to 1), and the answer's number, to what it says (about a)."""
 
 
 @dataclass(frozen=True)
@@ -104,19 +104,23 @@ class Fault:
 
 
 def _leaning(column: str, strength: float) -> Answer:
-    return lambda row, _, rng: row[column] if row[column] and rng.random() < strength else row["label"]
+    return lambda row, _, __, rng: row[column] if row[column] and rng.random() < strength else row["label"]
 
 
-def _random(row: Row, _: int, rng: np.random.Generator) -> int:
+def _random(_: Row, __: float, ___: int, rng: np.random.Generator) -> int:
     return int(rng.choice([1, -1])) if rng.random() > 0.15 else 0
 
 
-def _blocks(row: Row, place: int, rng: np.random.Generator) -> int:
-    return row["first"] * (1 if (place // 6) % 2 else -1)
+def _blocks(row: Row, _: float, number: int, __: np.random.Generator) -> int:
+    return row["first"] * (1 if (number // 6) % 2 else -1)
 
 
-def _alternates(row: Row, place: int, rng: np.random.Generator) -> int:
-    return row["first"] * (1 if place % 2 else -1)
+def _alternates(row: Row, _: float, number: int, __: np.random.Generator) -> int:
+    return row["first"] * (1 if number % 2 else -1)
+
+
+def _tires(row: Row, done: float, number: int, rng: np.random.Generator) -> int:
+    return row["label"] if done < 0.5 else _random(row, done, number, rng)
 
 
 _LAZY = ("guessing", "against_others", "one_answer", "streaks", "alternating", "first_shown", "second_shown")
@@ -131,7 +135,7 @@ FAULTS = (
     Fault("straight lines of six", _blocks, _LAZY),
     Fault("alternates", _alternates, _LAZY),
     Fault("hostile: the opposite", lambda row, *_: -row["label"], ("against_others", "guessing")),
-    Fault("guesses in its later half", lambda row, place, rng: row["label"] if place >= 0 else _random(row, place, rng), ("worse_later", *_LAZY)),
+    Fault("guesses in its later half", _tires, ("worse_later", *_LAZY)),
     Fault("a copy of another", None, ("copy",)),
 )  # fmt: skip
 
@@ -147,18 +151,13 @@ def plant(rows: tuple[Row, ...], fault: Fault, opinions: int, name: str, rng: np
             row | {"annotator": name, "family": name, "act": row["act"] ^ 1} for row in _original(rows, opinions, rng)
         ]
     chosen = _drawn(rows, opinions, rng)
-    made, number = [], 0
-    for place, row in enumerate(chosen):
-        position = place - (len(chosen) if fault.calls[0] != "worse_later" else len(chosen) // 2)
-        placed = -1 - position if fault.calls[0] == "worse_later" else place
-        label = fault.answer(row, placed if fault.calls[0] == "worse_later" else place, rng)
-        about = {"annotator": name, "family": name, "label": label, "act": row["act"] ^ 2, "row": 10**9 + place}
-        about |= {
-            "seconds": row["seconds"] and row["seconds"] * fault.pace,
-            "moment": row["moment"] and 1_460_000_000 + 60 * place,
-        }
-        made.append(row | about)
-        number += 1
+    made = []
+    for number, row in enumerate(chosen):
+        told = {"annotator": name, "family": name, "act": row["act"] ^ 2, "row": 10**9 + number}
+        told |= {"label": fault.answer(row, number / len(chosen), number, rng)}
+        if row["seconds"] is not None:
+            told |= {"seconds": row["seconds"] * fault.pace, "moment": 1_460_000_000 + 60 * number}
+        made.append(row | told)
     return made
 
 

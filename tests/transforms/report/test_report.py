@@ -220,11 +220,11 @@ def test_the_queries_that_the_page_offers_work(tmp_path):
     run_stage(Report(report_context(store), GOLD))
     queries = html.unescape(re.findall(r"<pre>(.*?)</pre>", page(store), flags=re.S)[0]).split(";")
     with duckdb.connect() as connection:
-        for table in ("accounts", "agreement", "consensus"):
+        for table in ("accounts", "agreement", "annotator_quality", "consensus"):
             connection.register(table, store.dataset(table))
         connection.register("sources", sources_table(load_findings(store).voices))
         found = [connection.sql(query).fetchall() for query in queries if query.strip()]
     assert found[0] == [("crowd", 6, 6, 0, 0, 0, 6), ("experts", 5, 5, 0, 0, 0, 5)]
     assert {row[0]: row[1] for row in found[1]} == {"keep": 2, "flip": 1, "assign": 1, "soften": 1, "drop": 1}
     assert ("all", "", "label_in", 4, 3, 0.333) in [row[:6] for row in found[2]]
-    assert ("crowd", "person", "overall", "wins", "longer", 2, 0.5) in [row[:7] for row in found[3]]
+    assert ("crowd", "person", "overall", "wins", "longer", 2, 0.5) in [row[:7] for row in found[4]]

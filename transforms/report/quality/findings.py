@@ -276,7 +276,7 @@ def _in_streaks(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str
 
 def _drifts(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
     drifted = made.drifted
-    mine = among & np.isfinite(drifted.z) & can_tell(drifted.error, _HALF)
+    mine = among & np.isfinite(drifted.z) & can_tell(drifted.error, _FULLY)
     p["worse_later"][mine], p["better_later"][mine] = upper(-drifted.z)[mine], upper(drifted.z)[mine]
     big["worse_later"] |= mine & (drifted.late - drifted.early < -_DRIFTS)
     big["better_later"] |= mine & (drifted.late - drifted.early > _DRIFTS)

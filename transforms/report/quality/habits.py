@@ -306,15 +306,17 @@ def drift(opinions: Opinions, others: Others) -> Drift:
     rank = _act_ranks(opinions)
     half = opinions.sums()[opinions.who] / 2
     late: Bools = rank >= half
-    y, lean = opinions.label.astype(np.float64), others.lean
+    y, lean, n = opinions.label.astype(np.float64), others.lean, np.maximum(1.0, opinions.sums())
+    told, followed = opinions.sums(lean**2), opinions.sums(lean * y)
+    # If nothing changed, answers vary around one slope.
+    variance = np.maximum(_LEAST_VARIANCE, (opinions.sums(y**2) - followed**2 / np.maximum(told, _RIDGE)) / n)
     found, errors = [], []
     for part in (~late, late):
         told, followed = opinions.sums(part * lean**2), opinions.sums(part * lean * y)
-        moved = opinions.sums(part * y**2) / np.maximum(1, opinions.sums(part * 1.0))
         with np.errstate(invalid="ignore", divide="ignore"):
             found.append(followed / told)
             residual = _residuals(opinions, part * lean * (y - np.nan_to_num(found[-1])[opinions.who] * lean))
-            errors.append(np.maximum(np.maximum(moved, 0.25) / told, residual / told**2))
+            errors.append(np.maximum(variance / told, residual / told**2))
     error = np.sqrt(errors[0] + errors[1])
     with np.errstate(invalid="ignore"):
         return Drift(found[0], found[1], (found[1] - found[0]) / error, error)
