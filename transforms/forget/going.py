@@ -4,6 +4,7 @@ A shard holds everything about its prompts, so what goes is a local question: oc
 then whatever has lost what it was about. A comparison that another source gave stays, without what the forgotten one said of it.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _UNSAID = (
 _SOURCE_OF_ANNOTATOR = "split_part(substr(annotator, strpos(annotator, ':') + 1), '/', 1)"
 _CAME_WITH_SOURCE = f"(contains(annotator, '/') AND {_SOURCE_OF_ANNOTATOR} IN (SELECT name FROM sources_gone))"  # noqa: S608
 _BY = "annotator IN (SELECT name FROM annotators_gone)"
+# Who says the same as somebody is named beside them.
+_COPIES_GONE = re.sub(r"\bannotator\b", "copy_of", f"{_BY} OR {_CAME_WITH_SOURCE}")
 _OF_SOURCE = "source IN (SELECT name FROM sources_gone)"
 _TEXT_LEFT = "SELECT prompt_id, unnest([response_a_id, response_b_id]) FROM left_pairs"
 _OWN_WORDS = "fingerprint IN (SELECT fingerprint FROM fingerprints_gone)"
@@ -60,7 +63,7 @@ GOING: Mapping[str, str] = {
     "rubrics": "true",
     "criteria": "true",
     "annotators": f"({_BY}) OR {_CAME_WITH_SOURCE}",
-    "annotator_quality": f"({_BY}) OR ({_CAME_WITH_SOURCE}) OR copy_of IN (SELECT name FROM annotators_gone)",  # noqa: S608
+    "annotator_quality": f"({_BY}) OR ({_CAME_WITH_SOURCE}) OR ({_COPIES_GONE})",
     "accounts": _OF_SOURCE,
     "agreement": "slice = 'source' AND name IN (SELECT name FROM sources_gone)",
 }

@@ -214,6 +214,17 @@ def test_an_annotator_who_withdraws_leaves_the_pairs(store, tmp_path):
     assert "person:gone/anna" not in {r["annotator"] for r in rows(store, "annotations")}
 
 
+def test_what_was_found_of_an_annotator_who_withdraws_goes(store):
+    told = [{"prompt_id": "", "kind": "person", "source": s, "annotator": f"person:{s}/{w}", "attribute": "overall", "said": "…", "copy_of": c}
+            for s, w, c in (("gone", "anna", None), ("gone", "bert", None), ("kept", "carl", "person:gone/anna"))]  # fmt: skip
+    put(store, "annotator_quality", told)
+    forget(store, wanted(store, annotators=["person:gone/anna"]))
+    assert [r["annotator"] for r in rows(store, "annotator_quality")] == ["person:gone/bert"]
+    put(store, "annotator_quality", told)
+    forget(store, wanted(store, sources=["gone"]))
+    assert rows(store, "annotator_quality") == []
+
+
 def test_an_annotator_who_withdraws_stays_out_of_new_files(store, tmp_path):
     forget(store, wanted(store, annotators=["person:gone/anna"]))
     more = [*THEIRS, pair("New?", "yes", "no", label("first", "anna"), label("second", "bert"))]

@@ -105,7 +105,7 @@ def test_who_answered_is_counted_in_the_store(tmp_path):
     for shard in range(store.shards):
         mine = {row["comparison_id"]: name for name, row in ids(store).items()}
         told = people_asked(Unit(snapshot, shard), sorted(mine), RULE)
-        here = {c for c in snapshot.table("comparisons", shard)["comparison_id"].to_pylist()}
+        here = set(snapshot.table("comparisons", shard)["comparison_id"].to_pylist())
         found |= {mine[c]: int(n) for c, n in zip(sorted(mine), told.missing, strict=True) if c in here}
     assert found == WANTED
 
