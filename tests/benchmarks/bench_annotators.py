@@ -200,6 +200,21 @@ def questions() -> None:
         print(f"  {one.attribute}: {one.ratings} ratings of {one.responses}; alpha {alphas}; {kappa}")
 
 
+def both_orders(opinions: Opinions) -> str:
+    """Who takes the first, whatever stands there: what confirms a leaning to a place without anybody else's opinion."""
+    told: dict[tuple[int, int], dict[int, int]] = defaultdict(dict)
+    for who, item, label, first in zip(opinions.who, opinions.item, opinions.label, opinions.first, strict=True):
+        told[int(who), int(item)][int(first)] = int(label) * int(first)
+    taken: dict[int, Counter[int]] = defaultdict(Counter)
+    for (who, _), by_order in told.items():
+        if len(by_order) == 2 and sum(by_order.values()):
+            taken[who][1 if sum(by_order.values()) > 0 else -1] += 1
+    return ", ".join(
+        f"{opinions.annotators[who][0].split('/')[-1]} {told_share(c[1], c[1] + c[-1])}"
+        for who, c in sorted(taken.items())
+    )
+
+
 def real_ones(name: str) -> None:
     """Who is called among the real ones when nobody is planted, to be looked at."""
     opinions = as_opinions(crowd(name))
@@ -213,6 +228,9 @@ def real_ones(name: str) -> None:
             seen[check].append(
                 f"{opinions.annotators[i][0].split('/')[-1]} ({int(n[i])}; follows {value[0]:.2f}, first {value[1]:+.2f}, longer {value[2]:+.2f}, formatted {value[3]:+.2f})"
             )
+    print(
+        f"  of pairs asked in both orders and answered differently, the first was taken in: {both_orders(opinions) or 'none were asked so'}"
+    )
     for check, who in seen.items():
         print(f"  {check}: {'; '.join(who[:8])}{' …' if len(who) > 8 else ''}")
 

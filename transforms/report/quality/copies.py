@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from prefcurate.transforms.consensus.votes import distinct
 from prefcurate.transforms.report.quality.habits import FEWEST
 from prefcurate.transforms.report.quality.opinions import Floats, Ints, Opinions
 
@@ -50,15 +51,23 @@ def twins(opinions: Opinions, expected: Floats) -> Twins:
 
 
 def _meetings(opinions: Opinions, expected: Floats) -> tuple[Ints, Ints, Floats, Floats]:
-    """Every two opinions of different families on one pair: who, whether they are the same, and how likely that is."""
+    """Every two opinions of different families on one pair: who, whether they are the same, and how likely that is.
+
+    Who answered a pair in both orders is held against others in the same order: its own two answers may differ.
+    """
     voters = np.bincount(opinions.item, minlength=1)
     kept = np.flatnonzero(voters[opinions.item] <= _MOST_VOTERS)
-    item, who, family, label = (getattr(opinions, name)[kept] for name in ("item", "who", "family", "label"))
+    item, who, family, label, first = (
+        getattr(opinions, name)[kept] for name in ("item", "who", "family", "label", "first")
+    )
+    _, answered = distinct(who, item)
+    orders = np.bincount(answered)[answered] > 1
     # Two orders of one pair: what a judge was shown first may be what another was shown second.
     chance = np.where((opinions.first[kept] < 0)[:, None], expected[kept][:, ::-1], expected[kept])
     parts: list[tuple[Ints, Ints, Floats, Floats]] = []
     for step in range(1, int(voters[voters <= _MOST_VOTERS].max(initial=1))):
-        meet = np.flatnonzero((item[step:] == item[:-step]) & (family[step:] != family[:-step]))
+        apart = (orders[step:] | orders[:-step]) & (first[step:] != first[:-step])
+        meet = np.flatnonzero((item[step:] == item[:-step]) & (family[step:] != family[:-step]) & ~apart)
         low, high = np.minimum(who[meet], who[meet + step]), np.maximum(who[meet], who[meet + step])
         same = (label[meet] == label[meet + step]) * 1.0
         parts.append((low, high, same, (chance[meet] * chance[meet + step]).sum(axis=1)))

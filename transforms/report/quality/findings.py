@@ -127,7 +127,7 @@ def _pools(opinions: Opinions) -> Bools:
 
 
 def _placed(opinions: Opinions) -> Bools:
-    placed: Bools = opinions.sums((opinions.first != 0) * 1.0) > opinions.sums() / 2
+    placed: Bools = opinions.sums((opinions.first != 0) * 1.0) > opinions.counts / 2
     return placed
 
 
@@ -174,7 +174,7 @@ def _merged(opinions: Opinions, twin: Ints) -> Ints:
 
 
 def _called(made: Quality, copied: Floats) -> Quality:
-    opinions, n = made.opinions, made.opinions.sums()
+    opinions, n = made.opinions, made.opinions.counts
     many = opinions.many
     p = {check: np.full(many, np.nan) for check in CHECKS}
     big = {check: np.zeros(many, bool) for check in CHECKS}
@@ -218,7 +218,7 @@ def _follows(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, B
 
 def _leans(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
     """Who leans to a place, to length or to looks further than is usual; to a place that is drawn, than nobody should."""
-    drawn = made.opinions.sums(made.opinions.shown * 1.0) > made.opinions.sums() / 2
+    drawn = made.opinions.sums(made.opinions.shown * 1.0) > made.opinions.counts / 2
     for column, up, down in (
         (FIRST, "first_shown", "second_shown"),
         (LONGER, "longer", "shorter"),

@@ -61,7 +61,7 @@ def leanings(opinions: Opinions, others: Others, group: Ints) -> Leanings:
     y = opinions.label.astype(np.float64)
     own, xx = _slopes(opinions, x, y)
     told = np.einsum("wii->wi", xx) - _PRIOR
-    drawn = opinions.sums(opinions.shown * 1.0) > opinions.sums() / 2
+    drawn = opinions.sums(opinions.shown * 1.0) > opinions.counts / 2
     typical = np.stack([_typical(own[:, i], told[:, i], group) for i in range(x.shape[1])], axis=1)
     typical[drawn, FIRST] = 0.0
     usually = np.clip(np.einsum("ni,ni->n", x, typical[opinions.who]), -1, 1)
@@ -76,7 +76,7 @@ def leanings(opinions: Opinions, others: Others, group: Ints) -> Leanings:
     squares = np.maximum(np.stack([opinions.sums(towards[:, i] ** 2) for i in range(x.shape[1])], axis=1), _RIDGE)
     value = np.stack([opinions.sums(towards[:, i] * left[:, i]) for i in range(x.shape[1])], axis=1) / squares
     left = left - towards * value[opinions.who]
-    n = np.maximum(1.0, opinions.sums())
+    n = np.maximum(1.0, opinions.counts)
     follows = typical[:, FOLLOWS] ** 2 * told[:, FOLLOWS] / n
     variance = np.maximum(_LEAST_VARIANCE, opinions.sums(named * 1.0) / n - follows)
     variances = np.repeat(variance[:, None], x.shape[1], axis=1)
@@ -115,7 +115,7 @@ def _by_acts(opinions: Opinions, scores: Floats) -> Floats:
     """The variance of each annotator's sums of scores, clustered by act, with the usual small-sample factor."""
     (whose, _), act = distinct(opinions.who, opinions.act)
     acts = np.bincount(whose, minlength=opinions.many)
-    several = acts < opinions.sums()
+    several = acts < opinions.counts
     columns = []
     for i in range(scores.shape[1]):
         summed = np.bincount(act, weights=scores[:, i], minlength=len(whose))
@@ -139,7 +139,7 @@ def expected_answers(opinions: Opinions, others: Others, leaning: Leanings) -> F
     value = np.clip(leaning.own, -1, 1)[opinions.who]
     x = np.stack([others.lean, opinions.first, opinions.longer, opinions.formatted], axis=1)
     towards = np.clip(np.einsum("ni,ni->n", x, value), -1, 1) * np.where(opinions.first == 0, 1, opinions.first)
-    ties = ((opinions.sums((opinions.label == 0) * 1.0) + 0.5) / (opinions.sums() + 1.5))[opinions.who]
+    ties = ((opinions.sums((opinions.label == 0) * 1.0) + 0.5) / (opinions.counts + 1.5))[opinions.who]
     towards = np.clip(towards, -(1 - ties) + 0.02, (1 - ties) - 0.02)
     chances = np.stack([(1 - ties + towards) / 2, ties, (1 - ties - towards) / 2], axis=1)
     chances = np.clip(chances, 0.01, 1.0)
@@ -216,7 +216,7 @@ def shares(opinions: Opinions) -> Shares:
     said = answers(opinions)
     counts = np.stack([opinions.sums((said == answer) * 1.0) for answer in range(_ANSWERS)], axis=1)
     counts[:, [0, 2]] += opinions.sums((said < 0) * 0.5)[:, None]
-    n = opinions.sums()
+    n = opinions.counts
     return Shares(counts / np.maximum(1, n)[:, None], n)
 
 
@@ -304,9 +304,9 @@ class Drift:
 def drift(opinions: Opinions, others: Others) -> Drift:
     """Halves by time, or by place in the files where no time is told. Acts are not cut in two: each lies where its first label does."""
     rank = _act_ranks(opinions)
-    half = opinions.sums()[opinions.who] / 2
+    half = opinions.counts[opinions.who] / 2
     late: Bools = rank >= half
-    y, lean, n = opinions.label.astype(np.float64), others.lean, np.maximum(1.0, opinions.sums())
+    y, lean, n = opinions.label.astype(np.float64), others.lean, np.maximum(1.0, opinions.counts)
     told, followed = opinions.sums(lean**2), opinions.sums(lean * y)
     # If nothing changed, answers vary around one slope.
     variance = np.maximum(_LEAST_VARIANCE, (opinions.sums(y**2) - followed**2 / np.maximum(told, _RIDGE)) / n)

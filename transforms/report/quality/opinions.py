@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
+
+from prefcurate.transforms.consensus.votes import distinct
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
@@ -82,6 +85,11 @@ class Opinions:
         """How many annotators there are."""
         return len(self.annotators)
 
+    @cached_property
+    def counts(self) -> Floats:
+        """How many opinions each annotator has."""
+        return self.sums()
+
     def sums(self, values: Floats | None = None) -> Floats:
         """Of some values, or of ones, for each annotator."""
         return np.bincount(self.who, weights=values, minlength=self.many).astype(np.float64)
@@ -111,14 +119,16 @@ def _named(columns: Sequence[pa.ChunkedArray]) -> tuple[Ints, tuple[Any, ...]]:
     """The distinct rows of some columns of names, sorted, and which of them each row is."""
     parts = [column.combine_chunks() for column in columns]
     parts = [part.chunk(0) if isinstance(part, pa.ChunkedArray) else part for part in parts]
-    codes = np.stack([part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in parts], axis=1)
-    found, inverse = np.unique(codes, axis=0, return_inverse=True)
+    found, inverse = distinct(*(part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in parts))
     words = [part.dictionary.to_pylist() for part in parts]
-    told = [tuple(word[code] for word, code in zip(words, row, strict=True)) for row in found.tolist()]
+    told = [
+        tuple(word[code] for word, code in zip(words, row, strict=True))
+        for row in zip(*(column.tolist() for column in found), strict=True)
+    ]
     sort = sorted(range(len(told)), key=told.__getitem__)
     rank = np.empty(len(told), np.int64)
     rank[sort] = np.arange(len(told))
-    return rank[inverse.reshape(-1)], tuple(told[place] for place in sort)
+    return rank[inverse], tuple(told[place] for place in sort)
 
 
 def _numbers(table: pa.Table, name: str) -> NDArray[Any]:

@@ -19,7 +19,8 @@ from prefcurate.transforms.report.quality.words import sentence
 _DIGITS = 6
 _Z = 1.959964
 _CLEARNESS = 10
-KAPPA_INTERVALS = 500
+_BATCH = 4096
+KAPPA_INTERVALS = 200
 """Annotators whose kappa has an interval: those with most opinions."""
 
 
@@ -100,7 +101,7 @@ def label_kappas(quality: Quality) -> dict[tuple[str, str, str], Kappa]:
 
 def _by_gravity(quality: Quality, places: Sequence[int]) -> list[int]:
     """Those of whom something is found: the gravest kind of finding first, of one kind the one with most opinions."""
-    n = quality.opinions.sums()
+    n = quality.opinions.counts
     found = {i: checks_of(quality, i) for i in places}
     return sorted((i for i in places if found[i]), key=lambda i: (CHECKS.index(found[i][0]), -n[i], i))
 
@@ -119,7 +120,7 @@ def _row(
     rates = [float(quality.q[check][i]) for check in findings]
     row = AnnotatorQuality(
         name, kind, source, attribute, rank, findings, "",
-        int(opinions.sums()[i]), int(agreed[0] or 0), *agreed[1:], *kappas,
+        int(opinions.counts[i]), int(agreed[0] or 0), *agreed[1:], *kappas,
         _told(follows), _told(follows and follows - wide), _told(follows and follows + wide),
         *(_told(float(value[c])) if np.isfinite(error[c]) else None for c in (FIRST, LONGER, FORMATTED)),
         _told(float(quality.answered.share[i, 0])) if quality.placed[i] else None, _told(float(quality.answered.share[i, 1])),
@@ -127,7 +128,7 @@ def _row(
         _told((float(streak.repeats[i]) / steps) - float(streak.excess[i])) if steps else None,
         _told(float(quality.hurried.median[i])) if timed else None, _told(float(quality.hurried.usual[i])) if timed else None,
         _told(float(quality.hurried.hasty[i]) / timed) if timed else None,
-        *(_told(float(half[i])) if opinions.sums()[i] >= FEWEST else None for half in (quality.drifted.early, quality.drifted.late)),
+        *(_told(float(half[i])) if opinions.counts[i] >= FEWEST else None for half in (quality.drifted.early, quality.drifted.late)),
         "time" if opinions.timed[i] else "file",
         opinions.annotators[twin][0] if twin >= 0 else None, int(quality.twin_shared[i]) if twin >= 0 else None,
         _told(min(rates)) if rates else None,
@@ -189,14 +190,15 @@ def _kappas(quality: Quality) -> list[tuple[float | None, ...]]:
     label = opinions.label + 1
     others = np.zeros((len(label), 3))
     items = int(opinions.item.max(initial=-1)) + 1
+    _, unit = distinct(opinions.item, opinions.family)
+    units = int(unit.max(initial=-1)) + 1
     for value in range(3):
-        everybody = np.bincount(opinions.item[label == value], minlength=items)[opinions.item]
-        (_, _), unit = distinct(opinions.item, opinions.family)
-        own = np.bincount(unit[label == value], minlength=int(unit.max(initial=-1)) + 1)[unit]
-        others[:, value] = everybody - own
-    start = np.searchsorted(opinions.who[np.argsort(opinions.who, kind="stable")], np.arange(opinions.many + 1))
+        said = label == value
+        everybody = np.bincount(opinions.item[said], minlength=items)[opinions.item]
+        others[:, value] = everybody - np.bincount(unit[said], minlength=units)[unit]
     order = np.argsort(opinions.who, kind="stable")
-    most = set(np.argsort(-opinions.sums(), kind="stable")[:KAPPA_INTERVALS].tolist())
+    start = np.searchsorted(opinions.who[order], np.arange(opinions.many + 1))
+    most = set(np.argsort(-opinions.counts, kind="stable")[:KAPPA_INTERVALS].tolist())
     found = []
     for i in range(opinions.many):
         mine = order[start[i] : start[i + 1]]
@@ -206,17 +208,26 @@ def _kappas(quality: Quality) -> list[tuple[float | None, ...]]:
 
 def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> tuple[float | None, ...]:
     prompts, row = np.unique(prompt, return_inverse=True)
-    tables = np.zeros((len(prompts), 9))
-    for value in range(3):
-        np.add.at(tables, (row, label * 3 + value), others[:, value])
+    size = len(prompts) * 9
+    columns = [np.bincount(row * 9 + label * 3 + value, weights=others[:, value], minlength=size) for value in range(3)]
+    tables = np.sum(columns, axis=0).reshape(-1, 9)
     several = with_interval and len(prompts) >= FEWEST_PROMPTS and tables.sum() > 0
-    drawn = replicates(prompts.astype(np.uint64)).T @ tables if several else tables.sum(axis=0)[None]
+    drawn = _drawn(prompts, tables) if several else tables.sum(axis=0)[None]
     values = [_weighted(drawn.reshape(-1, 3, 3), power) for power in (1, 2)]
     linear, quadratic = (_told(float(value[0])) for value in values)
     if not several or quadratic is None:
         return linear, quadratic, None, None
     low, high = np.nanquantile(values[1][1:], [0.025, 0.975])
     return linear, quadratic, _told(float(low)), _told(float(high))
+
+
+def _drawn(prompts: Floats, tables: Floats) -> Floats:
+    """The sums of the prompts' tables, as they are and in each replicate."""
+    batches = (slice(start, start + _BATCH) for start in range(0, len(prompts), _BATCH))
+    parts = [replicates(prompts[batch].astype(np.uint64)).T @ tables[batch] for batch in batches]
+    # Whole numbers: floats add them exactly, in any order.
+    found: Floats = np.sum(parts, axis=0)
+    return found
 
 
 def _weighted(tables: Floats, power: int) -> Floats:

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 
 from prefcurate.schemas.canonical import stable_hash
-
 from prefcurate.transforms.report.quality.opinions import OPINIONS, Opinions, opinions_of
 
 Answer = Callable[[dict, int, np.random.Generator], int]
