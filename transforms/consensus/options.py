@@ -145,6 +145,9 @@ class ConsensusOptions(Options):
     dynamics: DynamicsOptions | None = None
     """Watch how heads that are trained on the published labels come to agree with each; needs the stage embed. Not by default."""
 
+    closest: int | None = Field(default=None, ge=2)
+    """Of graded answers by more people than this to one pair, only so many that lie closest together count (HelpSteer2: 3)."""
+
     @model_validator(mode="after")
     def _one_gate_each(self) -> "ConsensusOptions":
         names = [gate.attribute for gate in self.gated]
@@ -152,9 +155,6 @@ class ConsensusOptions(Options):
         if twice:
             raise ValueError(f"gated: the attribute {twice[0]!r} stands twice; an opinion counts once")
         return self
-
-    closest: int | None = Field(default=None, ge=2)
-    """Of graded answers by more people than this to one pair, only so many that lie closest together count (HelpSteer2: 3)."""
 
     @field_validator("policy")
     @classmethod
