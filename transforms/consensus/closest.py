@@ -60,10 +60,11 @@ def closest(answers: Sequence[tuple[str, float]], keep: int) -> list[str]:
     def apart(window: tuple[float, ...]) -> tuple[float, float, float, str]:
         mean = sum(window) / keep
         squares = sum((value - mean) ** 2 for value in window)
-        told = (window[-1] - window[0], squares, abs(mean - middle))
-        return (*(round(number, 9) for number in told), stable_hash("closest", *_names(answers, window)))  # type: ignore[return-value]
+        chance = stable_hash("closest", *_names(answers, window))
+        return round(window[-1] - window[0], 9), round(squares, 9), round(abs(mean - middle), 9), chance
 
-    return _names(answers, min(windows, key=apart))
+    nearest = min(windows, key=apart)
+    return _names(answers, nearest)
 
 
 def _names(answers: Sequence[tuple[str, float]], window: Sequence[float]) -> list[str]:

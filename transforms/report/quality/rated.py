@@ -57,6 +57,7 @@ def find_rated(table: pa.Table) -> tuple[Rated, ...]:
 
 
 def _rated(key: tuple[str, ...], table: pa.Table) -> Rated | None:
+    source, kind, attribute = key
     _, who = np.unique(np.array(table["annotator"].to_pylist()), return_inverse=True)
     response, prompt, value = (table[name].to_numpy() for name in ("response", "prompt", "value"))
     _, unit = np.unique(response, return_inverse=True)
@@ -68,7 +69,9 @@ def _rated(key: tuple[str, ...], table: pa.Table) -> Rated | None:
     values, index = np.unique(value, return_inverse=True)
     few = len(values) <= _FEW_VALUES
     return Rated(
-        *key,
+        source=source,
+        kind=kind,
+        attribute=attribute,
         responses=int(unit.max()) + 1,
         ratings=len(unit),
         annotators=len(np.unique(who)),

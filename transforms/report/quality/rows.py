@@ -1,7 +1,8 @@
 """The figures of each annotator as rows: of the table `annotator_quality`, and of the page."""
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -107,45 +108,83 @@ def _by_gravity(quality: Quality, places: Sequence[int]) -> list[int]:
 
 
 def _row(
-    quality: Quality, i: int, rank: int | None, agreed: tuple[float | None, ...], kappas: tuple[float | None, ...]
+    quality: Quality,
+    i: int,
+    rank: int | None,
+    agreed: Mapping[str, float | int | None],
+    kappas: Mapping[str, float | None],
 ) -> AnnotatorQuality:
-    opinions, leaning, streak = quality.opinions, quality.leaning, quality.streak
+    opinions = quality.opinions
     name, kind, source, attribute = opinions.annotators[i]
     findings = checks_of(quality, i)
-    error, value = leaning.error[i], leaning.value[i]
-    follows = float(value[FOLLOWS]) if np.isfinite(error[FOLLOWS]) and agreed[0] else None
-    wide = _Z * float(error[FOLLOWS])
-    timed, steps = int(quality.hurried.timed[i]), float(streak.steps[i])
-    twin = int(quality.twin[i])
     rates = [float(quality.q[check][i]) for check in findings]
+    found: dict[str, Any] = {
+        "annotator": name,
+        "kind": kind,
+        "source": source,
+        "attribute": attribute,
+        "rank": rank,
+        "findings": findings,
+        "said": "",
+        "n": int(opinions.counts[i]),
+        "order": "time" if opinions.timed[i] else "file",
+        "false_discovery_rate": _told(min(rates)) if rates else None,
+    }
     row = AnnotatorQuality(
-        name, kind, source, attribute, rank, findings, "",
-        int(opinions.counts[i]), int(agreed[0] or 0), *agreed[1:], *kappas,
-        _told(follows), _told(follows and follows - wide), _told(follows and follows + wide),
-        *(_told(float(value[c])) if np.isfinite(error[c]) else None for c in (FIRST, LONGER, FORMATTED)),
-        _told(float(quality.answered.share[i, 0])) if quality.placed[i] else None, _told(float(quality.answered.share[i, 1])),
-        int(streak.longest[i]) if steps else None, _told(float(streak.repeats[i]) / steps) if steps else None,
-        _told((float(streak.repeats[i]) / steps) - float(streak.excess[i])) if steps else None,
-        _told(float(quality.hurried.median[i])) if timed else None, _told(float(quality.hurried.usual[i])) if timed else None,
-        _told(float(quality.hurried.hasty[i]) / timed) if timed else None,
-        *(_told(float(half[i])) if opinions.counts[i] >= FEWEST else None for half in (quality.drifted.early, quality.drifted.late)),
-        "time" if opinions.timed[i] else "file",
-        opinions.annotators[twin][0] if twin >= 0 else None, int(quality.twin_shared[i]) if twin >= 0 else None,
-        _told(min(rates)) if rates else None,
-    )  # fmt: skip
-    return _with_words(row)
+        **found,
+        **agreed,
+        **kappas,
+        **_leans(quality, i, int(agreed["compared"] or 0)),
+        **_habits(quality, i),
+        **_copied(quality, i),
+    )
+    return replace(row, said=sentence(row))
 
 
-def _with_words(row: AnnotatorQuality) -> AnnotatorQuality:
-    told = asdict(row) | {"said": sentence(row), "findings": row.findings}
-    return AnnotatorQuality(**told)
+def _leans(quality: Quality, i: int, compared: int) -> dict[str, float | None]:
+    value, error = quality.leaning.value[i], quality.leaning.error[i]
+    known = compared > 0 and bool(np.isfinite(error[FOLLOWS]))
+    follows, wide = float(value[FOLLOWS]), _Z * float(error[FOLLOWS])
+    leans = {"first_leaning": FIRST, "longer_leaning": LONGER, "formatted_leaning": FORMATTED}
+    enough = quality.opinions.counts[i] >= FEWEST
+    return {
+        "follows": _told(follows) if known else None,
+        "follows_low": _told(follows - wide) if known else None,
+        "follows_high": _told(follows + wide) if known else None,
+        **{name: _told(float(value[c])) if np.isfinite(error[c]) else None for name, c in leans.items()},
+        "first_share": _told(float(quality.answered.share[i, 0])) if quality.placed[i] else None,
+        "tie_share": _told(float(quality.answered.share[i, 1])),
+        "early": _told(float(quality.drifted.early[i])) if enough else None,
+        "late": _told(float(quality.drifted.late[i])) if enough else None,
+    }
+
+
+def _habits(quality: Quality, i: int) -> dict[str, Any]:
+    streak, hurried = quality.streak, quality.hurried
+    timed, steps = int(hurried.timed[i]), float(streak.steps[i])
+    repeats = float(streak.repeats[i]) / steps if steps else None
+    return {
+        "longest_run": int(streak.longest[i]) if steps else None,
+        "repeats": _told(repeats),
+        "usual_repeats": None if repeats is None else _told(repeats - float(streak.excess[i])),
+        "seconds": _told(float(hurried.median[i])) if timed else None,
+        "usual_seconds": _told(float(hurried.usual[i])) if timed else None,
+        "hasty_share": _told(float(hurried.hasty[i]) / timed) if timed else None,
+    }
+
+
+def _copied(quality: Quality, i: int) -> dict[str, Any]:
+    twin = int(quality.twin[i])
+    if twin < 0:
+        return {"copy_of": None, "copy_shared": None}
+    return {"copy_of": quality.opinions.annotators[twin][0], "copy_shared": int(quality.twin_shared[i])}
 
 
 def _told(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else round(value, _DIGITS)
 
 
-def _agreement(quality: Quality) -> list[tuple[float | None, ...]]:
+def _agreement(quality: Quality) -> list[dict[str, float | int | None]]:
     """Of each annotator: preferences that can be compared, the share with the others' side, its interval, and what is usual."""
     opinions, lean = quality.opinions, quality.others.lean
     counted = (opinions.label != 0) & (np.abs(lean) > 1e-9)
@@ -162,14 +201,14 @@ def _agreement(quality: Quality) -> list[tuple[float | None, ...]]:
     n, right = opinions.sums(counted * 1.0), opinions.sums(same * 1.0)
     hoped = opinions.sums(counted * usual[clear])
     acts = _acts(opinions, counted)
-    found: list[tuple[float | None, ...]] = []
+    found: list[dict[str, float | int | None]] = []
+    names = ("agreement", "agreement_low", "agreement_high", "usual_agreement")
     for i in range(opinions.many):
-        if not n[i]:
-            found.append((0.0, None, None, None, None))
-            continue
-        share = float(right[i] / n[i])
-        low, high = wilson(share, float(acts[i]))
-        found.append((float(n[i]), _told(share), _told(low), _told(high), _told(float(hoped[i] / n[i]))))
+        told: tuple[float | None, ...] = (None,) * len(names)
+        if n[i]:
+            share = float(right[i] / n[i])
+            told = tuple(map(_told, (share, *wilson(share, float(acts[i])), float(hoped[i] / n[i]))))
+        found.append({"compared": int(n[i]), **dict(zip(names, told, strict=True))})
     return found
 
 
@@ -180,7 +219,7 @@ def _acts(opinions: Opinions, counted: Floats) -> Floats:
     return acts
 
 
-def _kappas(quality: Quality) -> list[tuple[float | None, ...]]:
+def _kappas(quality: Quality) -> list[dict[str, float | None]]:
     """Linear and quadratic kappa of each annotator and everybody else on the same pairs, and the interval of the latter.
 
     Cohen's (1968), of an annotator and the others taken together: each of their labels on a pair is one comparison. In couples few
@@ -206,7 +245,7 @@ def _kappas(quality: Quality) -> list[tuple[float | None, ...]]:
     return found
 
 
-def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> tuple[float | None, ...]:
+def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> dict[str, float | None]:
     prompts, row = np.unique(prompt, return_inverse=True)
     size = len(prompts) * 9
     columns = [np.bincount(row * 9 + label * 3 + value, weights=others[:, value], minlength=size) for value in range(3)]
@@ -216,9 +255,9 @@ def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool
     values = [_weighted(drawn.reshape(-1, 3, 3), power) for power in (1, 2)]
     linear, quadratic = (_told(float(value[0])) for value in values)
     if not several or quadratic is None:
-        return linear, quadratic, None, None
-    low, high = np.nanquantile(values[1][1:], [0.025, 0.975])
-    return linear, quadratic, _told(float(low)), _told(float(high))
+        return {"kappa_linear": linear, "kappa_quadratic": quadratic, "kappa_low": None, "kappa_high": None}
+    low, high = (_told(float(end)) for end in np.nanquantile(values[1][1:], [0.025, 0.975]))
+    return {"kappa_linear": linear, "kappa_quadratic": quadratic, "kappa_low": low, "kappa_high": high}
 
 
 def _drawn(prompts: Floats, tables: Floats) -> Floats:

@@ -84,8 +84,12 @@ def write_opinions(snapshot: Snapshot, shard: int, gold: GoldOptions, looks: pa.
         )
         opinions = connection.sql(_OPINIONS).to_arrow_table().cast(OPINIONS)
         ratings = connection.sql(_RATED).to_arrow_table().cast(RATED)
-    paths = [_written(snapshot, shard, name, table) for name, table in (("opinions", opinions), ("ratings", ratings))]
-    return OpinionPart(shard, *paths, len(opinions))
+    return OpinionPart(
+        shard,
+        _written(snapshot, shard, "opinions", opinions),
+        _written(snapshot, shard, "ratings", ratings),
+        len(opinions),
+    )
 
 
 def _written(snapshot: Snapshot, shard: int, name: str, table: pa.Table) -> str:
