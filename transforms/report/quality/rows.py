@@ -111,8 +111,8 @@ def _row(
     quality: Quality,
     i: int,
     rank: int | None,
-    agreed: Mapping[str, float | int | None],
-    kappas: Mapping[str, float | None],
+    agreed: Mapping[str, Any],
+    kappas: Mapping[str, Any],
 ) -> AnnotatorQuality:
     opinions = quality.opinions
     name, kind, source, attribute = opinions.annotators[i]
@@ -141,7 +141,7 @@ def _row(
     return replace(row, said=sentence(row))
 
 
-def _leans(quality: Quality, i: int, compared: int) -> dict[str, float | None]:
+def _leans(quality: Quality, i: int, compared: int) -> dict[str, Any]:
     value, error = quality.leaning.value[i], quality.leaning.error[i]
     known = compared > 0 and bool(np.isfinite(error[FOLLOWS]))
     follows, wide = float(value[FOLLOWS]), _Z * float(error[FOLLOWS])
@@ -184,7 +184,7 @@ def _told(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else round(value, _DIGITS)
 
 
-def _agreement(quality: Quality) -> list[dict[str, float | int | None]]:
+def _agreement(quality: Quality) -> list[dict[str, Any]]:
     """Of each annotator: preferences that can be compared, the share with the others' side, its interval, and what is usual."""
     opinions, lean = quality.opinions, quality.others.lean
     counted = (opinions.label != 0) & (np.abs(lean) > 1e-9)
@@ -201,7 +201,7 @@ def _agreement(quality: Quality) -> list[dict[str, float | int | None]]:
     n, right = opinions.sums(counted * 1.0), opinions.sums(same * 1.0)
     hoped = opinions.sums(counted * usual[clear])
     acts = _acts(opinions, counted)
-    found: list[dict[str, float | int | None]] = []
+    found: list[dict[str, Any]] = []
     names = ("agreement", "agreement_low", "agreement_high", "usual_agreement")
     for i in range(opinions.many):
         told: tuple[float | None, ...] = (None,) * len(names)
@@ -219,7 +219,7 @@ def _acts(opinions: Opinions, counted: Floats) -> Floats:
     return acts
 
 
-def _kappas(quality: Quality) -> list[dict[str, float | None]]:
+def _kappas(quality: Quality) -> list[dict[str, Any]]:
     """Linear and quadratic kappa of each annotator and everybody else on the same pairs, and the interval of the latter.
 
     Cohen's (1968), of an annotator and the others taken together: each of their labels on a pair is one comparison. In couples few
@@ -245,7 +245,7 @@ def _kappas(quality: Quality) -> list[dict[str, float | None]]:
     return found
 
 
-def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> dict[str, float | None]:
+def _kappa_of(label: Floats, others: Floats, prompt: Floats, with_interval: bool) -> dict[str, Any]:
     prompts, row = np.unique(prompt, return_inverse=True)
     size = len(prompts) * 9
     columns = [np.bincount(row * 9 + label * 3 + value, weights=others[:, value], minlength=size) for value in range(3)]
