@@ -8,12 +8,7 @@ import numpy as np
 from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct
 
 _SHARED, _AGREEMENT = 30, 0.99
-_FEW = 8
-_FALSE = 0.2
-"""Below `_SHARED` pairs, a name that says little else and never differs from another is its copy where independent ones would hardly
-agree so long: of all that are compared, so many are expected to be taken for copies wrongly (Bonferroni's bound)."""
-_USUAL, _USUAL_PAIRS = 0.75, 10.0
-"""How often two names agree that share too few pairs with others to tell."""
+"""On fewer pairs nobody can tell a copy from somebody else who is good at it, such as a person asked about the doubtful ones."""
 _VOTERS = 60
 _CHANNELS = 3
 _WHOLE, _AB, _BA = range(_CHANNELS)
@@ -58,8 +53,8 @@ class _Shared:
 def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[str], pools: Bools) -> list[list[int]]:
     """The names that are copies of each other, as indices, each group from the original on.
 
-    Copies say the same on at least 30 shared pairs, 99 times of 100; or on fewer, always, where that is no accident. Crowds without
-    names say the same where all their votes are the same. The original is who voted most, and whose orders are known.
+    Copies say the same on at least 30 shared pairs, 99 times of 100. Crowds without names say the same where all their votes
+    are the same. The original is who voted most, and whose orders are known.
 
     Args:
         votes: the vote matrix; gold is not looked at.
@@ -72,7 +67,7 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
     said = _said(votes, name_of, counted)
     shared = _shared(said, pools)
     root = list(range(len(names)))
-    found = _copied(shared, np.bincount(said.name[said.channel == _WHOLE], minlength=len(names)))
+    found = shared.keep((shared.pairs >= _SHARED) & (shared.agreed >= _AGREEMENT * shared.pairs))
     for one, other in zip(found.one.tolist(), found.other.tolist(), strict=True):
         low, high = sorted((root[one], root[other]))
         root = [low if r == high else r for r in root]
@@ -90,7 +85,7 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
 
 def _said(votes: Votes, name_of: Ints, counted: Bools) -> _Said:
     pair, name, label, order = (values[counted] for values in (votes.pair, name_of, votes.label, votes.order))
-    orders = [np.bincount(name[order == o], minlength=int(name_of.max(initial=-1)) + 1) >= _FEW for o in (1, -1)]
+    orders = [np.bincount(name[order == o], minlength=int(name_of.max(initial=-1)) + 1) > 0 for o in (1, -1)]
     both = (orders[0] & orders[1])[name] & (order != 0)
     channel = np.concatenate([np.full(len(pair), _WHOLE), np.where(order > 0, _AB, _BA)[both]])
     pair, name, label = (np.concatenate([values, values[both]]) for values in (pair, name, label))
@@ -127,18 +122,3 @@ def _met(said: _Said, pools: Bools, step: int) -> tuple[Ints, Bools]:
     key = ((one * len(pools) + other) * _CHANNELS + said.channel[left][meets]) * _CHANNELS + said.channel[right][meets]
     votes, tallies = ((v[left][meets] == v[right][meets]) for v in (said.vote, said.tally))
     return key, np.where(pools[one] | pools[other], tallies, votes)
-
-
-def _copied(shared: _Shared, spoken: Ints) -> _Shared:
-    many = (shared.pairs >= _SHARED) & (shared.agreed >= _AGREEMENT * shared.pairs)
-    little_else = shared.pairs >= _MOST_OF * np.minimum(spoken[shared.one], spoken[shared.other])
-    few = (shared.pairs >= _FEW) & (shared.pairs < _SHARED) & little_else
-    never_differ = few & (shared.agreed == shared.pairs)
-    others = shared.keep(~never_differ & ~many)
-    pairs, agreed = (
-        np.bincount(others.one, values, len(spoken)) + np.bincount(others.other, values, len(spoken))
-        for values in (others.pairs, others.agreed)
-    )
-    rate = (agreed + _USUAL * _USUAL_PAIRS) / (pairs + _USUAL_PAIRS)
-    chance = np.maximum(rate[shared.one], rate[shared.other]) ** shared.pairs
-    return shared.keep(many | (never_differ & (chance * few.sum() <= _FALSE)))

@@ -144,7 +144,6 @@ class ConsensusOptions(Options):
     """Attributes whose opinions count as opinions on the whole where both answers are right, and nowhere else."""
     dynamics: DynamicsOptions | None = None
     """Watch how heads that are trained on the published labels come to agree with each; needs the stage embed. Not by default."""
-
     closest: int | None = Field(default=None, ge=2)
     """Of graded answers by more people than this to one pair, only so many that lie closest together count (HelpSteer2: 3)."""
 
