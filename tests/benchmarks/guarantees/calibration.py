@@ -5,7 +5,6 @@ On pairs whose truth the fit never saw. The error is the mean distance of claime
 is of a bootstrap over prompts, in which drawn outcomes belong to pairs, so that both sides repeat them alike.
 """
 
-from collections.abc import Iterator
 
 import numpy as np
 
