@@ -25,7 +25,7 @@ def _settings(config: Config) -> Any:
 
 STAGE = Stage(
     name="consensus",
-    after=("ingest", "embed", "screen", "annotate"),
+    after=("ingest", "embed", "screen", "describe", "annotate"),
     spares=lambda config: ("embed",) if config.consensus.dynamics is None else (),
     reads=READS,
     writes=WRITES,

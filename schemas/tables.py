@@ -16,6 +16,14 @@ PART = pa.struct(
 )
 MESSAGES = pa.list_(pa.struct([("role", pa.string()), ("content", pa.list_(PART))]))
 STRINGS = pa.list_(pa.string())
+KINDS = pa.list_(
+    pa.struct(
+        [
+            ("name", pa.string()), ("value", pa.string()), ("n", pa.int64()),
+            ("accuracy", pa.float64()), ("low", pa.float64()), ("high", pa.float64()),
+        ]
+    )
+)  # fmt: skip
 VECTOR = pa.list_(pa.float32())
 SIGNALS = pa.list_(
     pa.struct(
@@ -318,6 +326,7 @@ _ALL = (
         length_bias=_F,
         flip_rate=_F,
         cost=_F,
+        wrong_on=KINDS,  # kinds of prompts on which it is wrong more often than right, where gold leaves no doubt
     ),
     _table(
         "routes",

@@ -1,7 +1,7 @@
 """The stage consensus: votes of every shard, one label model, a decision on every comparison."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import apache_beam as beam
 import pyarrow as pa
@@ -19,6 +19,7 @@ from prefcurate.transforms.consensus.cartography import (
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
 from prefcurate.transforms.consensus.how import KEY, How
+from prefcurate.transforms.consensus.kinds import wrong_kinds
 from prefcurate.transforms.consensus.model import LabelModel, load_model, save_model
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.overrides import read_overrides
@@ -32,7 +33,7 @@ from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
-READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "ratings", "embeddings", "clusters")
+READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "ratings", "embeddings", "clusters", "attributes")
 WRITES = ("consensus", "annotators")
 
 
@@ -125,7 +126,11 @@ def fit_parts(parts: Sequence[VotePart], options: ConsensusOptions, without: int
         for annotator, price in part.cost:
             cost[annotator] = cost.get(annotator, 0.0) + price
     tables = [read_votes(part, sample, without) for part in sorted(parts)]
-    return fit_label_model(votes_of(tables or [VOTES.empty_table()]), policy, cost)
+    model = fit_label_model(votes_of(tables or [VOTES.empty_table()]), policy, cost)
+    wrong = wrong_kinds(kind for part in sorted(parts) for kind in part.kinds)
+    return replace(
+        model, annotators=tuple(replace(row, wrong_on=wrong.get(row.annotator, ())) for row in model.annotators)
+    )
 
 
 @dataclass(frozen=True)

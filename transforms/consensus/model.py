@@ -11,6 +11,7 @@ import numpy as np
 from prefcurate.schemas.canonical import canonical_json
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.calibrate import Strata
+from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.consensus.reliability import Reliability
 from prefcurate.transforms.consensus.strengths import leaning
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides
@@ -37,6 +38,7 @@ class AnnotatorFigures:
     length_bias: float | None
     flip_rate: float | None
     cost: float | None
+    wrong_on: tuple[WrongKind, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +137,7 @@ class LabelModel:
             told["correlation"],
             told["gold_accuracy"],
             {name: Strata(tuple(tuple(row) for row in rows)) for name, rows in told["strata"].items()},
-            tuple(AnnotatorFigures(**figures) for figures in told["annotators"]),
+            tuple(_figures(figures) for figures in told["annotators"]),
             _beside(told.get("beside")),
         )
 
@@ -265,6 +267,10 @@ def _beside(told: Mapping[str, Any] | None) -> Beside | None:
         return None
     weights = tuple(np.array(row, np.float64) for row in told["weights"])
     return Beside(np.array(told["believed"], np.float64), weights, tuple(told["worth"]), tuple(told["length"]))
+
+
+def _figures(told: Mapping[str, Any]) -> AnnotatorFigures:
+    return AnnotatorFigures(**{**told, "wrong_on": tuple(WrongKind(**kind) for kind in told["wrong_on"])})
 
 
 def _rounded(values: Floats) -> Any:

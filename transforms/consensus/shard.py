@@ -15,6 +15,7 @@ from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.consensus.closest import without_outliers
 from prefcurate.transforms.consensus.gates import gated_votes
 from prefcurate.transforms.consensus.options import GateOptions
+from prefcurate.transforms.consensus.kinds import KindCount, count_kinds
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES, Ints
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, labels_in, register_trusted
@@ -133,12 +134,13 @@ def _drawn(seed: int, key: str, purpose: str) -> float:
 
 @dataclass(frozen=True, order=True)
 class VotePart:
-    """A shard's vote matrix, waiting for the fit: where it lies, how many pairs it has, what its calls cost."""
+    """A shard's vote matrix, waiting for the fit: where it lies, how many pairs it has, what its calls cost, and what gold says by kind of prompt."""
 
     shard: int
     path: str
     pairs: int
     cost: tuple[tuple[str, float], ...]
+    kinds: tuple[KindCount, ...] = ()
 
 
 def write_votes(
@@ -151,7 +153,8 @@ def write_votes(
 ) -> VotePart:
     """Writes the shard's matrix beside the tables; the stage's commit clears it away."""
     snapshot = unit.snapshot
-    votes = read_shard(snapshot, unit.shard, gold, seed, gated, closest).votes
+    read = read_shard(snapshot, unit.shard, gold, seed, gated, closest)
+    votes = read.votes
     sink = pa.BufferOutputStream()
     pq.write_table(votes, sink, compression="zstd")
     content = sink.getvalue().to_pybytes()
@@ -159,7 +162,13 @@ def write_votes(
     path = join(snapshot.store.root, "_pending", stage, "votes", f"shard={unit.shard}", name)
     with replacing(path) as local, open(local, "wb") as stream:
         stream.write(content)
-    return VotePart(unit.shard, path, len(np.unique(votes["pair"].to_numpy())), _cost(snapshot, unit.shard))
+    kinds = count_kinds(votes, read.prompt_ids, _attributes(snapshot, unit.shard))
+    return VotePart(unit.shard, path, len(np.unique(votes["pair"].to_numpy())), _cost(snapshot, unit.shard), kinds)
+
+
+def _attributes(snapshot: Snapshot, shard: int) -> pa.Table:
+    with snapshot.connect(["attributes"], shard) as connection:
+        return connection.sql("SELECT prompt_id, name, value FROM attributes").to_arrow_table()
 
 
 def _cost(snapshot: Snapshot, shard: int) -> tuple[tuple[str, float], ...]:

@@ -7,13 +7,14 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from prefcurate.transforms.accounts import SourceAccount
+from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.report.quality.rated import Rated
 from prefcurate.transforms.report.quality.rows import AnnotatorQuality
 from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 5
+ALGORITHM = 6
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]
@@ -106,6 +107,7 @@ class AnnotatorRow:
     length_bias: float | None
     flip_rate: float | None
     cost: float | None
+    wrong_on: tuple[WrongKind, ...] = ()
 
 
 @dataclass(frozen=True)

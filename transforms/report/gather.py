@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prefcurate.transforms.accounts import source_accounts
+from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import open_release
@@ -45,7 +46,7 @@ _CROWD = (
 )
 _ANNOTATORS = (
     "SELECT annotator, kind, status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
-    "flip_rate, cost FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
+    "flip_rate, cost, coalesce(wrong_on, []) FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
 )
 _CRITERIA = (
     "SELECT c.text, coalesce(r.theme, '') AS theme, c.status, c.acceptance, c.acceptance_low, coalesce(c.n, 0) AS n, "
@@ -123,12 +124,17 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "crowd": Crowd(*crowds[0], *capped) if crowds else None,
         "quarantine": tuple(Quarantined(*row) for row in quarantine),
-        "annotators": tuple(AnnotatorRow(*row) for row in annotators),
+        "annotators": tuple(_annotator(*row) for row in annotators),
         "annotator_statuses": statuses["annotators"],
         "rubrics": statuses["rubrics"],
         "criteria": statuses["criteria"],
         "best_criteria": tuple(Criterion(*row) for row in criteria),
     }
+
+
+def _annotator(*row: Any) -> AnnotatorRow:
+    *figures, wrong_on = row
+    return AnnotatorRow(*figures, tuple(WrongKind(**kind) for kind in wrong_on))
 
 
 def _of_prompts(remarks: Iterable[str]) -> int:
