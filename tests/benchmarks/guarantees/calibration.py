@@ -5,7 +5,6 @@ On pairs whose truth the fit never saw. The error is the mean distance of claime
 is of a bootstrap over prompts, in which drawn outcomes belong to pairs, so that both sides repeat them alike.
 """
 
-
 import numpy as np
 
 from tests.benchmarks.labels.methods import SIGN, chances_of, votes_for

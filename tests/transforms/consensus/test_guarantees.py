@@ -1,0 +1,126 @@
+"""What the label model promises under every policy, on planted truth; `tests/benchmarks/bench_guarantees.py` measures it on real opinions."""
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from prefcurate.transforms.consensus.acts import acts_of
+from prefcurate.transforms.consensus.fit import fit_label_model
+from prefcurate.transforms.consensus.model import posterior
+from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth
+from tests.benchmarks.guarantees.calibration import excess
+from tests.transforms.consensus.planted import Planted
+
+
+def chances(planted, policy):
+    votes = planted.votes()
+    model = fit_label_model(votes, POLICIES[policy])
+    told = posterior(model, acts_of(votes, model.voices), votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)
+    return told, model, gold_truth(votes) == NO_LABEL
+
+
+def followers(pairs=600, seed=7):
+    """Four of six judges favour the longer answer, which is right on two pairs of five."""
+    planted = Planted(pairs, seed)
+    planted.longer = np.where(planted.rng.random(pairs) < 0.4, planted.truth, -planted.truth)
+    for judge in range(4):
+        follows = planted.rng.random(pairs) < 0.9
+        for pair in range(pairs):
+            vote = planted.longer[pair] if follows[pair] else -planted.longer[pair]
+            planted.add(pair, f"long{judge}", vote, "llm_judge", given=False)
+    for judge in range(2):
+        planted.voter(f"careful{judge}", 0.8, kind="llm_judge", given=False)
+    return planted
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_wrong_majority_is_left_with_a_hundred_gold_pairs(policy):
+    planted = followers()
+    planted.gold(100)
+    told, model, rest = chances(planted, policy)
+    right = (np.sign(told[:, 0] - told[:, 1]) == planted.truth)[rest]
+    summed = np.zeros(planted.pairs)
+    for row in planted.rows:
+        summed[row["pair"]] += row["label"] * (not row["gold"])
+    majority = np.where(summed == 0, 0.5, np.sign(summed) == planted.truth)[rest]
+    assert majority.mean() < 0.6
+    assert right.mean() > max(0.77, majority.mean() + 0.15)
+    status = {row.annotator: row.status for row in model.annotators}
+    assert {status[f"long{judge}"] for judge in range(4)} <= {"excluded", "believed_less"}
+    assert not {status[f"careful{judge}"] for judge in range(2)} & {"excluded", "believed_less"}
+
+
+CROWDS = {
+    "independent people": lambda p: [p.voter(f"w{i}", 0.6 + i / 20) for i in range(6)],
+    "judges that share their errors": lambda p: shared(p, "llm_judge"),
+    "people who share their errors": lambda p: shared(p, "person"),
+}
+
+
+def shared(planted, kind):
+    common = np.where(planted.rng.random(planted.pairs) < 0.75, planted.truth, -planted.truth)
+    for voter in range(5):
+        odd = planted.rng.random(planted.pairs) < 0.12
+        for pair in range(planted.pairs):
+            planted.add(pair, f"v{voter}", -common[pair] if odd[pair] else common[pair], kind)
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_probabilities_are_what_comes_true_where_there_is_gold(crowd, policy):
+    planted = Planted(1500, 3)
+    CROWDS[crowd](planted)
+    planted.gold(300)
+    told, _, rest = chances(planted, policy)
+    a, b = told[rest, 0], told[rest, 1]
+    right = (np.sign(a - b) == planted.truth[rest]).astype(float)
+    _, low, _ = excess(np.maximum(a, b) / (a + b), right, np.arange(len(a)))
+    assert low <= 0.005
+
+
+def rankings(prompts=100, responses=6, raters=3):
+    """Raters who score all responses to a prompt, two of them heard: the pairs of one ranking repeat each other."""
+    ends = list(itertools.combinations(range(responses), 2))
+    planted = Planted(prompts * len(ends), 6)
+    rng = planted.rng
+    strength = rng.normal(size=(prompts, responses))
+    planted.sides = np.array([(p * responses + a, p * responses + b) for p in range(prompts) for a, b in ends])
+    gap = [strength[p, a] - strength[p, b] for p in range(prompts) for a, b in ends]
+    planted.truth = np.sign(gap).astype(int)
+    for prompt in range(prompts):
+        for rater in rng.permutation(raters)[:2]:
+            score = strength[prompt] + 1.5 * rng.normal(size=responses)
+            for place, (a, b) in enumerate(ends):
+                vote = 1 if score[a] > score[b] else -1
+                planted.add(prompt * len(ends) + place, f"rater{rater}", vote, judgement=prompt * raters + int(rater))
+    return planted
+
+
+def test_without_gold_a_ranking_that_repeats_itself_is_not_believed_as_many_times():
+    planted = rankings()
+    told, model, _ = chances(planted, "learned")
+    claimed = (told[:, :2].max(axis=1) / told[:, :2].sum(axis=1)).mean()
+    found = (np.sign(told[:, 0] - told[:, 1]) == planted.truth).mean()
+    assert claimed == pytest.approx(found, abs=0.06)
+    bold = replace(model, slopes=(1.0,) * 6)
+    assert told_by(planted, bold) > found + 0.1, "as if each pair of a ranking were another opinion"
+
+
+def told_by(planted, model):
+    votes = planted.votes()
+    told = posterior(model, acts_of(votes, model.voices), votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)
+    return (told[:, :2].max(axis=1) / told[:, :2].sum(axis=1)).mean()
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_vectors_alone_turn_no_label_and_are_worth_nothing_where_they_know_nothing(policy):
+    """One head beside the labels that came, a fifth of them wrong: at .65 it must not turn what is .8, as a coin it must not count."""
+    for knows in (0.5, 0.65):
+        planted = Planted(800, 5)
+        came = planted.voter("came", 0.8)
+        planted.voter("head", knows, kind="reward_model", given=False)
+        told, _, _ = chances(planted, policy)
+        assert (np.sign(told[:, 0] - told[:, 1]) == came).mean() > 0.99
