@@ -87,14 +87,15 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
     believed = agreed_slope(model, without, votes, sample)
     slopes: tuple[float, ...] = (believed,) * (1 + FOLDS)
-    if np.sum(measured) >= policy.calibration_pairs:
+    calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
+    if calibrated:
         slopes = fit_slopes(total[measured], truth[measured], votes.fold[measured], model.tie_share, believed)
     chance = probabilities(total, np.array(slopes)[1 + votes.fold], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
     fitted = LabelModel(
         model.voices, model.reliability, model.silent, model.tie_share, slopes,
-        model.correlation, model.gold_accuracy, strata, model.annotators, model.beside,
+        model.correlation, model.gold_accuracy, strata, model.annotators, model.beside, not calibrated,
     )  # fmt: skip
     # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
     return LabelModel.from_json(fitted.to_json())

@@ -2,18 +2,17 @@
 
 Every fifth of the voices is hidden in turn, as in cross-validation, and the exponent of the others' evidence is taken under which the hidden
 votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into pairs, the same raters in the
-other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does not: so it is halved.
+other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does not show: where there is
+no gold, probabilities are too sure by that (`bench_guarantees.py` says how much on real sets).
 """
 
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import Acts
 from prefcurate.transforms.consensus.calibrate import SLOPES, log_chance
-from prefcurate.transforms.consensus.model import LabelModel, evidence, summed
+from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, summed
 from prefcurate.transforms.consensus.votes import Bools, Floats, Votes
 
-SHARED = 0.5
-"""Of the exponent under which voices foretell each other, what is left for the truth: .39 to .74 on three sets (`bench_guarantees.py`)."""
 _GROUPS = 5
 _RIDGE = 4.0
 _TELLING = 1e-9
@@ -21,6 +20,8 @@ _TELLING = 1e-9
 
 def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> float:
     """The exponent of the evidence that agreement bears out, at most 1; near 1 where little can be seen.
+
+    One voice alone repeats nothing: only where several, or what is said elsewhere, foretell a vote can be seen what they repeat.
 
     Args:
         model: not yet calibrated.
@@ -39,14 +40,16 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
     margin, accuracy, weight = (np.concatenate(parts) for parts in (margins, accuracies, weights))
     told = np.abs(margin) > _TELLING
     margin, accuracy, weight = margin[told], accuracy[told], weight[told]
-    likelihood = [_likelihood(slope, margin, accuracy, weight) for slope in SLOPES / SHARED]
+    likelihood = [_likelihood(slope, margin, accuracy, weight) for slope in SLOPES]
     return min(1.0, float(SLOPES[int(np.argmax(np.round(likelihood, 9)))]))
 
 
 def _foretold(model: LabelModel, acts: Acts, votes: Votes) -> Floats:
     nothing_hidden = np.zeros(votes.pairs, np.int64)
     total = summed(model, acts, evidence(model, acts, nothing_hidden), nothing_hidden, votes.sides)
-    margin: Floats = total[:, 0] - total[:, 1]
+    elsewhere = from_elsewhere(model, acts, votes.fold, np.zeros(votes.pairs, bool), votes.sides)
+    several = (np.bincount(acts.pair, minlength=votes.pairs) > 1) | (np.abs(elsewhere) > _TELLING)
+    margin: Floats = np.where(several, total[:, 0] - total[:, 1], 0.0)
     return margin
 
 
@@ -54,4 +57,4 @@ def _likelihood(slope: float, margin: Floats, accuracy: Floats, weight: Floats) 
     right = np.logaddexp(
         log_chance(slope * margin) + np.log(accuracy), log_chance(-slope * margin) + np.log(1 - accuracy)
     )
-    return float(weight @ right) - _RIDGE * float(np.log(slope * SHARED)) ** 2
+    return float(weight @ right) - _RIDGE * float(np.log(slope)) ** 2

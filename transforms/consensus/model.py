@@ -73,6 +73,7 @@ class LabelModel:
         strata: what gold says of pairs of each class and consensus probability, see `prefcurate…consensus.calibrate`.
         annotators: figures for the table `annotators`.
         beside: for policies that count more than votes.
+        agreed: the slopes rest on agreement (`foretold.py`), not on gold.
     """
 
     voices: Voices
@@ -85,6 +86,7 @@ class LabelModel:
     strata: dict[str, Strata]
     annotators: tuple[AnnotatorFigures, ...]
     beside: Beside | None = None
+    agreed: bool = False
 
     def to_json(self) -> str:
         """A canonical document: the same model, the same bytes."""
@@ -97,6 +99,7 @@ class LabelModel:
                 "silent": self.silent.tolist(),
                 "tie_share": self.tie_share,
                 "slopes": list(self.slopes),
+                "agreed": self.agreed,
                 "correlation": self.correlation,
                 "gold_accuracy": self.gold_accuracy,
                 "strata": {name: [list(row) for row in strata.rows] for name, strata in self.strata.items()},
@@ -139,6 +142,7 @@ class LabelModel:
             {name: Strata(tuple(tuple(row) for row in rows)) for name, rows in told["strata"].items()},
             tuple(_figures(figures) for figures in told["annotators"]),
             _beside(told.get("beside")),
+            told["agreed"],
         )
 
 
@@ -249,7 +253,16 @@ def posterior(
     """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
     variant = variants(fold, has_gold)
     total = summed(model, acts, evidence(model, acts, variant, low_for), variant, sides)
-    return probabilities(total, np.array(model.slopes)[variant], model.tie_share)
+    return probabilities(total, slopes_of(model, acts, variant), model.tie_share)
+
+
+def slopes_of(model: LabelModel, acts: Acts, variant: Ints) -> Floats:
+    """Each pair's exponent of the evidence. What opinions repeat of each other takes nothing from one that stands alone."""
+    slope: Floats = np.array(model.slopes)[variant]
+    if model.agreed:
+        heard = np.bincount(acts.pair[~model.silent[acts.voice] | acts.gold], minlength=len(variant))
+        slope = np.where(heard > 1, slope, 1.0)
+    return slope
 
 
 def variants(fold: Ints, has_gold: Bools) -> Ints:

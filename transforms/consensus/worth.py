@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Rules, by_gold
-from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, summed, variants
+from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, slopes_of, summed, variants
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import NO_LABEL, Floats, Votes, gold_truth, votes_of
@@ -108,7 +108,7 @@ class _Case:
         self._variant = variants(votes.fold, self._gold)
         self._told = evidence(model, self._acts, self._variant)
         self._silence = np.where((self._acts.pair == pair)[:, None], 0.0, self._told)
-        self.slope = float(np.array(model.slopes)[self._variant[pair]])
+        self.slope = float(slopes_of(model, self._acts, self._variant)[pair])
 
     def _odds(self, told: Floats) -> float:
         total = summed(self._model, self._acts, told, self._variant, self._votes.sides)[self._pair]
