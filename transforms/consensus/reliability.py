@@ -14,6 +14,7 @@ _SOFT_ACT = 0.5
 _SOFT_CAP_WITH_GOLD = 20.0
 _CELL_ACTS = 20.0
 _TIE_ACTS = 5.0
+_FEWEST_VOICES = 3
 _Z = 1.645
 
 
@@ -167,7 +168,8 @@ def skene_counts(acts: Acts, voices: int, pairs: int) -> Counts:
     voters = np.bincount(acts.pair, minlength=pairs)
     acts = acts.keep(voters[acts.pair] > 1)
     nothing = Counts(np.zeros((voices, CELLS)), np.zeros((voices, CELLS)), np.zeros((voices, 4)))
-    if not len(acts.pair):
+    # How often two agree tells what their accuracies make together, and of neither what it is.
+    if len(np.unique(acts.voice)) < _FEWEST_VOICES:
         return nothing
     matrices, prior = _dawid_skene(acts, voices)
     column = 1 - acts.vote  # a, tie, b as 0, 1, 2

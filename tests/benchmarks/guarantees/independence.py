@@ -8,8 +8,10 @@ import numpy as np
 
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.annotate.reward_head import RewardHead
+from prefcurate.transforms.consensus.acts import find_voices
 from tests.benchmarks.labels.methods import CROWD_KIT, Method, chances_of, majority, votes_for
-from tests.benchmarks.labels.sets import TURNED, LabelSet, Opinion
+from tests.benchmarks.labels.sets import TURNED, LabelSet, Opinion, mqm, ukp, vicuna
+from tests.transforms.consensus.real import SHARED, annotations
 
 TURNED_ORDER = {"ab": "ba", "ba": "ab", "unknown": "ab"}
 Change = Callable[[Opinion], Opinion | None]
@@ -93,3 +95,17 @@ def _moved(before: LabelSet, after: LabelSet, gold: frozenset[str], policy: str)
 def _turned(before: LabelSet, after: LabelSet, method: Method) -> int:
     one, other = method(before, frozenset()), method(after, frozenset())
     return sum(np.sign(one.get(c, 0.0)) != np.sign(other.get(c, 0.0)) for c in before.truth)
+
+
+def repetitions() -> None:
+    """Prints who is taken for a copy among nine judges that answered the same pairs three times in both orders, and in the crowds."""
+    found = annotations(str(SHARED / "position-bias-mtbench"), "mtbench", "position_bias")
+    about = {a["comparison_id"]: a["prompt_id"] for a in found}
+    sets = [LabelSet("position-bias-mtbench", found, dict.fromkeys(about, "a"), about, {}, {}), vicuna(), mqm(), ukp()]
+    for of in sets:
+        votes, _ = votes_for(of, frozenset())
+        voices = find_voices(votes)
+        print(
+            f"  {of.name}: {len(set(votes.families))} families, taken for copies: {sorted(voices.copies) or 'none'}",
+            flush=True,
+        )

@@ -208,6 +208,7 @@ def test_labels_derived_from_one_act_count_as_one_act_of_gold():
     planted = Planted(200, 9)
     planted.voter("lucky", 1.0, judgement=77)  # one ranking that gave all pairs
     planted.voter("steady", 0.9)
+    planted.voter("third", 0.8)
     planted.gold(100)
     model = fitted(planted)
     assert figures(model, "lucky").n_gold == 1

@@ -122,5 +122,6 @@ def test_vectors_alone_turn_no_label_and_are_worth_nothing_where_they_know_nothi
         planted = Planted(800, 5)
         came = planted.voter("came", 0.8)
         planted.voter("head", knows, kind="reward_model", given=False)
-        told, _, _ = chances(planted, policy)
+        told, model, _ = chances(planted, policy)
         assert (np.sign(told[:, 0] - told[:, 1]) == came).mean() > 0.99
+        assert model.reliability[0].accuracy[model.voices.names.index("came")].max() == pytest.approx(0.8)
