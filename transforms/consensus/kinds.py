@@ -85,7 +85,10 @@ def count_kinds(votes: pa.Table, prompt_ids: Sequence[str], attributes: pa.Table
         for name, table in (("votes", votes), ("pairs", pairs), ("attributes", attributes)):
             connection.register(name, table)
         rows = connection.sql(_COUNTS).fetchall()
-    return tuple(KindCount(*row[:6], row[6:]) for row in rows)
+    return tuple(
+        KindCount(annotator, name, value, prompts, n, right, (nn, nr, rr))
+        for annotator, name, value, prompts, n, right, nn, nr, rr in rows
+    )
 
 
 def wrong_kinds(counts: Iterable[KindCount]) -> dict[str, tuple[WrongKind, ...]]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefcurate.transforms.accounts import source_accounts
@@ -124,7 +125,7 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
     return {
         "crowd": Crowd(*crowds[0], *capped) if crowds else None,
         "quarantine": tuple(Quarantined(*row) for row in quarantine),
-        "annotators": tuple(_annotator(*row) for row in annotators),
+        "annotators": tuple(_annotator(row) for row in annotators),
         "annotator_statuses": statuses["annotators"],
         "rubrics": statuses["rubrics"],
         "criteria": statuses["criteria"],
@@ -132,9 +133,8 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _annotator(*row: Any) -> AnnotatorRow:
-    *figures, wrong_on = row
-    return AnnotatorRow(*figures, tuple(WrongKind(**kind) for kind in wrong_on))
+def _annotator(row: tuple[Any, ...]) -> AnnotatorRow:
+    return replace(AnnotatorRow(*row[:-1]), wrong_on=tuple(WrongKind(**kind) for kind in row[-1]))
 
 
 def _of_prompts(remarks: Iterable[str]) -> int:
