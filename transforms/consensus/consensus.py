@@ -33,7 +33,17 @@ from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
 from prefcurate.transforms.store.parts import Part, write_part
 
-READS = ("comparisons", "annotations", "occurrences", "gold", "calls", "ratings", "embeddings", "clusters", "attributes")
+READS = (
+    "comparisons",
+    "annotations",
+    "occurrences",
+    "gold",
+    "calls",
+    "ratings",
+    "embeddings",
+    "clusters",
+    "attributes",
+)
 WRITES = ("consensus", "annotators")
 
 

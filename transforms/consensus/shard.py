@@ -14,8 +14,8 @@ import pyarrow.parquet as pq
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.consensus.closest import without_outliers
 from prefcurate.transforms.consensus.gates import gated_votes
-from prefcurate.transforms.consensus.options import GateOptions
 from prefcurate.transforms.consensus.kinds import KindCount, count_kinds
+from prefcurate.transforms.consensus.options import GateOptions
 from prefcurate.transforms.consensus.votes import FOLDS, VOTES, Ints
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, labels_in, register_trusted
