@@ -22,9 +22,10 @@ def fit_beside(model: LabelModel, acts: Acts, votes: Votes, policy: Policy) -> B
         taught = _taught(model, acts.keep(~hidden), variant, votes.sides, believed)
         weights, of_leaning, of_length = fit_weights(taught.keep(chosen), length[chosen], worth)
         all_weights = believed.copy()
-        all_weights[_machines(model)] = weights
+        all_weights[machines_of(model)] = weights
         found.append((all_weights, of_leaning, of_length))
-    return Beside(believed, *(tuple(each) for each in zip(*found, strict=True)))
+    of_voices, worths, lengths = zip(*found, strict=True)
+    return Beside(believed, of_voices, worths, lengths)
 
 
 def _worth(model: LabelModel, acts: Acts, votes: Votes, believed: Floats, chosen: Bools) -> float:
@@ -36,13 +37,22 @@ def _worth(model: LabelModel, acts: Acts, votes: Votes, believed: Floats, chosen
     return worth * float(np.mean(believed[acts.voice]))
 
 
-def _machines(model: LabelModel) -> Ints:
-    return np.flatnonzero(~model.people & ~model.silent)
+def machines_of(model: LabelModel) -> Ints:
+    """The voices that are weighed."""
+    found: Ints = np.flatnonzero(~model.people & ~model.silent)
+    return found
 
 
 def _taught(model: LabelModel, acts: Acts, variant: int, sides: Sides, believed: Floats) -> Taught:
     """What the weights are learned from: each pair's evidence, by machine and of people, and its leaning."""
-    pairs = len(sides.a)
+    machines, sizes, of_people = heard_of_machines(model, acts, variant, len(sides.a))
+    told = evidence(model, acts, np.full(len(sides.a), variant, np.int64))
+    said = apart(model, acts, told * believed[acts.voice][:, None], len(sides.a))
+    return Taught(machines, sizes, leaning(said[:, 0] - said[:, 1], sides), of_people)
+
+
+def heard_of_machines(model: LabelModel, acts: Acts, variant: int, pairs: int) -> tuple[Floats, Floats, Floats]:
+    """Log-odds that a is better: of each pair by each machine, tempered; of an act of each machine; of each pair by people."""
     told = evidence(model, acts, np.full(pairs, variant, np.int64))
     people = model.people[acts.voice] | acts.gold
     of_people = apart(model, acts.keep(people), told[people], pairs)
@@ -50,14 +60,8 @@ def _taught(model: LabelModel, acts: Acts, variant: int, sides: Sides, believed:
     heard = np.bincount(acts.pair[~people & ~model.silent[acts.voice]], minlength=pairs)
     tempered = odds * np.maximum(1, heard)[acts.pair] ** -model.correlation
     machines, sizes = [], []
-    for voice in _machines(model).tolist():
+    for voice in machines_of(model).tolist():
         mine = ~people & (acts.voice == voice) & (acts.vote != 0)
         machines.append(np.bincount(acts.pair[mine], weights=tempered[mine], minlength=pairs))
         sizes.append(float(np.mean(np.abs(odds[mine]))) if mine.any() else 0.0)
-    said = apart(model, acts, told * believed[acts.voice][:, None], pairs)
-    return Taught(
-        np.array(machines).reshape(-1, pairs).T,
-        np.array(sizes),
-        leaning(said[:, 0] - said[:, 1], sides),
-        of_people[:, 0] - of_people[:, 1],
-    )
+    return np.array(machines).reshape(-1, pairs).T, np.array(sizes), of_people[:, 0] - of_people[:, 1]

@@ -107,8 +107,8 @@ class _Votes:
     gold: GoldOptions
 
     def __call__(self, unit: Unit) -> VotePart:
-        gated, closest = self.options.gated, self.options.closest
-        return write_votes(unit, self.context.stage, self.gold, self.context.seed, gated, closest)
+        gated, closest, formatting = self.options.gated, self.options.closest, self.options.rules().borne_out
+        return write_votes(unit, self.context.stage, self.gold, self.context.seed, gated, closest, formatting)
 
 
 @dataclass(frozen=True)
@@ -166,8 +166,8 @@ class _Decide:
     def _rows(self, unit: Unit, model: LabelModel, seen: Map | None = None) -> pa.Table:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)
         words = {} if self.overrides is None else read_overrides(self.overrides)
-        gated, closest = self.options.gated, self.options.closest
-        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed, gated, closest)
+        gated, closest, formatting = self.options.gated, self.options.closest, rules.policy.borne_out
+        shard = read_shard(unit.snapshot, unit.shard, self.gold, self.context.seed, gated, closest, formatting)
         signals = read_signals(unit.snapshot, unit.shard, self.gold, self.options.agreement)
         return consensus_rows(shard, model, rules, words, signals, seen)
 

@@ -8,6 +8,7 @@ import numpy as np
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
 from prefcurate.transforms.consensus.beside import fit_beside
 from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, strata_of
+from prefcurate.transforms.consensus.crowd import seen_by_people
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.foretold import agreed_slope
 from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
@@ -19,9 +20,11 @@ from prefcurate.transforms.consensus.reliability import (
     no_better_than_chance,
     skene_counts,
 )
+from prefcurate.transforms.consensus.taught import fit_taught
 from prefcurate.transforms.consensus.votes import (
     FOLDS,
     NO_LABEL,
+    Bools,
     Floats,
     Ints,
     Votes,
@@ -55,7 +58,13 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
         policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
     )  # fmt: skip
     if policy.learned:
-        model = replace(model, beside=fit_beside(model, acts, votes, policy))
+        if policy.borne_out:
+            soft_of = seen_by_people(model, acts, votes, _unmeasured(acts, truth, votes, policy), soft)
+            golds = (gold, *(gold - of_fold for of_fold in folds))
+            again = tuple(believed(seen, told, voices, policy) for seen, told in zip(golds, soft_of, strict=True))
+            model = replace(model, reliability=again)
+        fit = fit_taught if policy.borne_out else fit_beside
+        model = replace(model, beside=fit(model, acts, votes, policy))
     return _calibrated(model, acts, truth, votes, policy)
 
 
@@ -68,9 +77,13 @@ def _sum(folds: list[Counts], voices: int) -> Counts:
 
 def _soft(acts: Acts, truth: Ints, votes: Votes, voices: Voices, policy: Policy) -> Counts:
     # Gold pairs are counted against gold; here the others, on a hash sample when there are very many.
+    return skene_counts(acts.keep(_unmeasured(acts, truth, votes, policy)), len(voices.names), votes.pairs)
+
+
+def _unmeasured(acts: Acts, truth: Ints, votes: Votes, policy: Policy) -> Bools:
     limit = policy.skene_pairs / max(1, votes.pairs)
-    chosen = (truth[acts.pair] == NO_LABEL) & ~acts.gold & (votes.chance[acts.pair] < limit)
-    return skene_counts(acts.keep(chosen), len(voices.names), votes.pairs)
+    chosen: Bools = (truth[acts.pair] == NO_LABEL) & ~acts.gold & (votes.chance[acts.pair] < limit)
+    return chosen
 
 
 def _tie_share(acts: Acts, truth: Ints) -> float:

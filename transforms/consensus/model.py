@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -48,14 +48,24 @@ class Beside:
     Attributes:
         believed: what every voice's evidence is worth when leanings are measured, shape (voices,).
         weights: what every voice's evidence is worth, each of shape (voices,).
-        worth: of a leaning (`strengths.py`), in log-odds.
+        worth: of a leaning (`strengths.py`), in log-odds; where `machines_worth` is there, of people's alone.
         length: of the log of the lengths' ratio, in log-odds.
+        machines_worth: of a leaning by what machines say; empty where both are one leaning.
+        format: of the log of the ratio of formatting.
+        models, strengths: models that have a strength, by number, and their strengths in log-odds.
+        tasks, of_tasks: kinds of task, by number, and what is added there to `BELIEF` in machines, in parts of it.
     """
 
     believed: Floats
     weights: tuple[Floats, ...]
     worth: tuple[float, ...]
     length: tuple[float, ...]
+    machines_worth: tuple[float, ...] = ()
+    format: tuple[float, ...] = ()
+    models: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    strengths: tuple[Floats, ...] = ()
+    tasks: Ints = field(default_factory=lambda: np.zeros(0, np.int64))
+    of_tasks: tuple[Floats, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,8 +212,13 @@ def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Si
     if beside is None:
         return tempered(model, acts, told, len(variant))
     weights = np.stack(beside.weights)[variant[acts.pair], acts.voice]
+    if len(beside.tasks):
+        on_task = _looked_up(beside.tasks, beside.of_tasks, sides.task, variant)[0]
+        weights = weights + beside.believed[acts.voice] * np.where(model.people[acts.voice], 0.0, on_task[acts.pair])
     total = apart(model, acts, told * weights[:, None], len(variant))
     odds = _from_elsewhere(model, beside, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
+    if beside.format:
+        odds = odds + np.array(beside.format)[variant] * sides.format + _by_models(beside, variant, sides)
     leaned: Floats = total + odds[:, None] * np.array([0.5, -0.5, 0.0])
     return leaned
 
@@ -216,9 +231,44 @@ def from_elsewhere(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, s
     return _from_elsewhere(model, model.beside, acts, evidence(model, acts, variant), variant, sides)
 
 
+def by_models(model: LabelModel, fold: Ints, has_gold: Bools, sides: Sides) -> Floats:
+    """Log-odds that a is better by the strengths of the models that wrote both; 0 under policies that do not count them."""
+    variant = variants(fold, has_gold)
+    return np.zeros(len(variant)) if model.beside is None else _by_models(model.beside, variant, sides)
+
+
+def _by_models(beside: Beside, variant: Ints, sides: Sides) -> Floats:
+    of_a, knows_a = _looked_up(beside.models, beside.strengths, sides.model_a, variant)
+    of_b, knows_b = _looked_up(beside.models, beside.strengths, sides.model_b, variant)
+    return np.where(knows_a & knows_b, of_a - of_b, 0.0)
+
+
+def _looked_up(names: Ints, values: tuple[Floats, ...], which: Ints, variant: Ints) -> tuple[Floats, Bools]:
+    """The value of each name under each pair's parameters, 0 where the fit did not look at that name; and where it did."""
+    if not len(names):
+        return np.zeros(len(which)), np.zeros(len(which), bool)
+    place = np.minimum(np.searchsorted(names, which), len(names) - 1)
+    known: Bools = names[place] == which
+    return np.where(known, np.stack(values)[variant, place], 0.0), known
+
+
 def _from_elsewhere(model: LabelModel, beside: Beside, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    if beside.machines_worth:
+        return _apart_elsewhere(model, beside, acts, told, variant, sides)
     said = apart(model, acts, told * beside.believed[acts.voice][:, None], len(variant))
     odds: Floats = np.array(beside.worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
+    return odds
+
+
+def _apart_elsewhere(
+    model: LabelModel, beside: Beside, acts: Acts, told: Floats, variant: Ints, sides: Sides
+) -> Floats:
+    people = model.people[acts.voice] | acts.gold
+    told = told * beside.believed[acts.voice][:, None]
+    odds: Floats = np.zeros(len(variant))
+    for worth, mine in ((beside.worth, people), (beside.machines_worth, ~people)):
+        said = tempered(model, acts.keep(mine), told[mine], len(variant))
+        odds = odds + np.array(worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
     return odds
 
 
@@ -278,8 +328,16 @@ def _reliability(told: Mapping[str, Any]) -> Reliability:
 def _beside(told: Mapping[str, Any] | None) -> Beside | None:
     if told is None:
         return None
-    weights = tuple(np.array(row, np.float64) for row in told["weights"])
-    return Beside(np.array(told["believed"], np.float64), weights, tuple(told["worth"]), tuple(told["length"]))
+    weights, strengths, of_tasks = (_rows(told.get(name, ())) for name in ("weights", "strengths", "of_tasks"))
+    models, tasks = (np.array(told.get(name, ()), np.int64) for name in ("models", "tasks"))
+    return Beside(
+        np.array(told["believed"], np.float64), weights, tuple(told["worth"]), tuple(told["length"]),
+        tuple(told.get("machines_worth", ())), tuple(told.get("format", ())), models, strengths, tasks, of_tasks,
+    )  # fmt: skip
+
+
+def _rows(told: Sequence[Sequence[float]]) -> tuple[Floats, ...]:
+    return tuple(np.array(row, np.float64) for row in told)
 
 
 def _figures(told: Mapping[str, Any]) -> AnnotatorFigures:

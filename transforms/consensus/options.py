@@ -34,6 +34,9 @@ class Policy:
         learned: whether what is said of a response in other pairs of its prompt counts (`strengths.py`), and machines' weights are
             learned from people (`weights.py`).
         length: whether the longer response may be better for being longer; only where `learned`.
+        borne_out: whether machines are believed about responses in other pairs, and in their liking of length and formatting, only as far as
+            people's labels and gold bear them out, and may be worth more on one kind of task than on another (`taught.py`); only where `learned`.
+        models: whether the models that wrote the responses have strengths; only where `borne_out`.
         strata_of_acts: whether gold pairs that one act labelled (a ranking of nine labels 36) count as one pair when it is asked how
             often flips are right; else each counts, and lower bounds are too sure of rankings.
         version: raised when a name is given other constants; the former version stays in `POLICIES`, under ``name@version``.
@@ -55,6 +58,8 @@ class Policy:
     skene_pairs: int = 200_000
     learned: bool = False
     length: bool = False
+    borne_out: bool = False
+    models: bool = False
     strata_of_acts: bool = False
     version: int = 1
 
@@ -68,6 +73,9 @@ POLICIES = {
     "votes": Policy("votes"),
     "learned": Policy("learned", learned=True),
     "learned-length": Policy("learned-length", learned=True, length=True),
+    "borne-out": Policy("borne-out", learned=True, borne_out=True),
+    "models": Policy("models", learned=True, borne_out=True, models=True),
+    "models-length": Policy("models-length", learned=True, borne_out=True, models=True, length=True),
 }
 """The newest version of each policy under its name, earlier ones under ``name@version``. What they reach beside each other
 and beside other label models: `tests/benchmarks/bench_labels.py`."""

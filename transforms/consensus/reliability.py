@@ -176,6 +176,17 @@ def skene_counts(acts: Acts, voices: int, pairs: int) -> Counts:
     likelihood = np.log(matrices[acts.voice, column])
     total = np.stack([np.bincount(acts.pair, weights=likelihood[:, k], minlength=pairs) for k in range(3)], axis=1)
     others = total[acts.pair] - likelihood + np.log(prior)
+    return counts_against(acts, others, voices)
+
+
+def counts_against(acts: Acts, others: Floats, voices: int) -> Counts:
+    """Counts of each act against what is said of its pair without it.
+
+    Args:
+        acts: the acts.
+        others: log-likelihoods, up to a constant, of a, tie and b as the better one; shape (acts, 3).
+        voices: how many there are.
+    """
     others = np.exp(others - others.max(axis=1, keepdims=True))
     others /= (others[:, [0]] + others[:, [2]]) + others[:, [1]]
     # Where the others lean by d towards a (-1 to 1), one who is right with probability q says a minus b (2q - 1) d on

@@ -12,11 +12,11 @@ from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.agreement import gate
 from prefcurate.transforms.consensus.cartography import Map
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
-from prefcurate.transforms.consensus.model import LabelModel, from_elsewhere, posterior
+from prefcurate.transforms.consensus.model import LabelModel, by_models, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.signals import Signals
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
-from prefcurate.transforms.consensus.words import Said, said_elsewhere, who_said_what
+from prefcurate.transforms.consensus.words import Said, said_elsewhere, said_of_models, who_said_what
 
 _DIGITS = 9
 _GOLD = {1: "a", -1: "b", 0: "tie"}
@@ -88,6 +88,7 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
     low = posterior(model, known, votes.fold, on_gold, votes.sides, low_for=best)
     said = _said(known, model)
     elsewhere = from_elsewhere(model, known, votes.fold, on_gold, votes.sides).tolist()
+    models = by_models(model, votes.fold, on_gold, votes.sides).tolist()
     for pair, place in enumerate(places.tolist()):
         p_a, p_b, p_tie = chances[pair].tolist()
         column = 0 if best[pair] > 0 else 1
@@ -101,7 +102,16 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
                 shard.label_in[place],
                 sum(act.heard for act in said[pair]),
                 _GOLD.get(int(gold[pair])),
-                "; ".join(filter(None, (who_said_what(said[pair], int(best[pair])), said_elsewhere(elsewhere[pair])))),
+                "; ".join(
+                    filter(
+                        None,
+                        (
+                            who_said_what(said[pair], int(best[pair])),
+                            said_elsewhere(elsewhere[pair]),
+                            said_of_models(models[pair]),
+                        ),
+                    )
+                ),
                 sum(act.heard and act.vote > 0 for act in said[pair]),
                 sum(act.heard and act.vote < 0 for act in said[pair]),
             ),  # fmt: skip

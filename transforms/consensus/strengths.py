@@ -61,7 +61,7 @@ def fit_worth(acts: Acts, told: Floats, sides: Sides, chosen: Bools) -> float:
         sides: the responses of each pair.
         chosen: the pairs whose acts are predicted: a sample, where there are very many.
     """
-    seen = _from_others(acts, told, sides)
+    seen = from_others(acts, told, sides)
     useful = (seen != 0) & (told != 0) & chosen[acts.pair]
     seen, told = seen[useful], told[useful]
     likelihood = [
@@ -72,7 +72,7 @@ def fit_worth(acts: Acts, told: Floats, sides: Sides, chosen: Bools) -> float:
     return float(_WORTHS[int(np.argmax(likelihood))])
 
 
-def _from_others(acts: Acts, told: Floats, sides: Sides) -> Floats:
+def from_others(acts: Acts, told: Floats, sides: Sides) -> Floats:
     """The leaning of each act's pair by what other voices say in its responses' other pairs."""
     a, b, responses = _numbered(sides)
     heard = np.bincount(acts.pair, minlength=len(a))[acts.pair]

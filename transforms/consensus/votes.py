@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 # numpy's own functions mix int64, float64 and bool_ in ways that their types do not tell: the names do.
@@ -36,6 +37,10 @@ VOTES = pa.schema(
         ("a", pa.int64()),  # hash of the prompt and response_a
         ("b", pa.int64()),
         ("length", pa.float64()),  # log of a's length over b's
+        ("format", pa.float64()),  # log of a's formatting over b's
+        ("model_a", pa.int64()),  # hash of the model that wrote response_a, 0 where nobody says which
+        ("model_b", pa.int64()),
+        ("task", pa.int64()),  # hash of the prompt's kind of task, 0 where it is not described
     ]
 )
 """One vote of the matrix that a shard writes for the fit."""
@@ -48,19 +53,35 @@ class Sides:
     Attributes:
         a, b: numbers by which a response to a prompt is known wherever it is compared.
         length: log of a's length over b's.
+        format: log of how much of a is headings, lists, bold and code, over b's.
+        model_a, model_b: numbers by which the models that wrote them are known; 0 where nobody says which.
+        task: number of the prompt's kind of task; 0 where it is not described.
     """
 
     a: Ints
     b: Ints
     length: Floats
+    format: Floats
+    model_a: Ints
+    model_b: Ints
+    task: Ints
+
+    @classmethod
+    def plain(cls, a: Ints, b: Ints, length: Floats) -> "Sides":
+        """Responses of which no more is known than their lengths."""
+        nothing = np.zeros(len(a), np.int64)
+        return cls(a, b, length, np.zeros(len(a)), nothing, nothing, nothing)
 
     def mirrored(self) -> "Sides":
         """a and b exchanged."""
-        return Sides(self.b, self.a, -self.length)
+        return Sides(self.b, self.a, -self.length, -self.format, self.model_b, self.model_a, self.task)
 
     def keep(self, pairs: Bools) -> "Sides":
         """Those of some pairs."""
-        return Sides(self.a[pairs], self.b[pairs], self.length[pairs])
+        return Sides(
+            self.a[pairs], self.b[pairs], self.length[pairs], self.format[pairs],
+            self.model_a[pairs], self.model_b[pairs], self.task[pairs],
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,14 +163,17 @@ def votes_of(tables: Sequence[pa.Table]) -> Votes:
         pair[by_key].astype(np.int64), annotator[by_key], columns["label"][by_key], columns["order"][by_key],
         columns["judgement"][by_key], columns["gold"][by_key].astype(bool), columns["given"][by_key].astype(bool),
         columns["fold"][first], columns["longer"][first], columns["chance"][first],
-        Sides(columns["a"][first], columns["b"][first], columns["length"][first]),
+        Sides(*(columns[name][first] for name in ("a", "b", "length", "format", "model_a", "model_b", "task"))),
         tuple(w[0] for w in who), tuple(w[1] for w in who), tuple(w[2] for w in who),
     )  # fmt: skip
 
 
 def _joined(tables: Sequence[pa.Table], name: str) -> NDArray[Any]:
-    dtype: type = np.float64 if name in ("chance", "length") else np.bool_ if name in ("gold", "given") else np.int64
-    parts = [table[name].to_numpy(zero_copy_only=False).astype(dtype) for table in tables]
+    kind = VOTES.field(name).type
+    dtype: type = np.float64 if pa.types.is_floating(kind) else np.bool_ if pa.types.is_boolean(kind) else np.int64
+    # Whoever makes votes without a store may know nothing of models, tasks and formatting.
+    parts = [pc.fill_null(table[name], 0).to_numpy(zero_copy_only=False).astype(dtype) if table[name].null_count else
+             table[name].to_numpy(zero_copy_only=False).astype(dtype) for table in tables]  # fmt: skip
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 

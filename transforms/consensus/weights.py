@@ -10,6 +10,7 @@ were believed too far), that weights start from a belief, and that there is no i
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from prefcurate.transforms.consensus.votes import Bools, Floats
 
@@ -19,8 +20,8 @@ five real judges (Vicuna-80) those were .2 to .6."""
 _USUAL = 1.1
 """Log-odds of an act that is right three times of four: what is believed of a machine may be wrong by `SPREAD` of this at least. Where
 five that share their errors outvote a sixth, agreement makes the sixth look as if it knew nothing."""
-_LENGTH_SPREAD = 1.0
-_WORTH_SPREAD = 0.5
+LENGTH_SPREAD = 1.0
+WORTH_SPREAD = 0.5
 _STEPS = 100
 
 
@@ -48,28 +49,48 @@ class Taught:
 def fit_weights(taught: Taught, length: Floats, worth: float) -> tuple[Floats, float, float]:
     """The weights of the machines' evidence, of the leaning and of length, most probable under what people say.
 
-    By EM, whose step is one of Newton's: people's labels, corrected by what the machines say, are the next targets.
-
     Args:
         taught: the pairs.
         length: log of their lengths' ratios; all 0 where length is no voter.
         worth: what a leaning is believed to be worth.
     """
-    known = taught.people != 0
-    people = taught.people[known]
-    features = np.concatenate([taught.machines, taught.leaning[:, None], length[:, None]], axis=1)[known]
+    features = np.concatenate([taught.machines, taught.leaning[:, None], length[:, None]], axis=1)
     believed = np.array([BELIEF] * len(taught.sizes) + [worth, 0.0])
-    of_machines = SPREAD * np.maximum(1.0, _USUAL / np.maximum(taught.sizes, 0.01))
-    spread = np.array([*of_machines.tolist(), _WORTH_SPREAD * max(worth, 1e-6), _LENGTH_SPREAD])
+    spread = np.array([*spread_of(taught.sizes).tolist(), WORTH_SPREAD * max(worth, 1e-6), LENGTH_SPREAD])
+    weights = most_probable(features, taught.people, believed, spread)
+    return weights[:-2], float(weights[-2]), float(weights[-1])
+
+
+def spread_of(sizes: Floats) -> Floats:
+    """How far the beliefs in machines' weights may be wrong, by the size of an act of each in log-odds."""
+    spread: Floats = SPREAD * np.maximum(1.0, _USUAL / np.maximum(sizes, 0.01))
+    return spread
+
+
+def most_probable(features: Floats | sparse.csr_array, people: Floats, believed: Floats, spread: Floats) -> Floats:
+    """The coefficients of a logistic regression without intercept, most probable under labels of known odds.
+
+    By EM, whose step is one of Newton's: people's labels, corrected by what the features say, are the next targets.
+
+    Args:
+        features: shape (pairs, coefficients); exchanging a and b turns every sign.
+        people: log-odds that a is better by labels alone; pairs where it is 0 teach nothing.
+        believed: of each coefficient.
+        spread: one standard deviation of what is believed.
+    """
+    known = np.flatnonzero(people)
+    people, features = people[known], sparse.csr_array(features)[known]
     weights, precision = believed.copy(), 1.0 / spread**2
+    if not len(weights):
+        return weights
     for _ in range(_STEPS):
         odds = features @ weights
         # tanh is odd to the last bit: exchanging a and b exchanges the result.
         now = np.tanh(odds / 2)
         gradient = features.T @ (np.tanh((odds + people) / 2) - now) / 2 - precision * (weights - believed)
-        curvature = (features * ((1 - now**2) / 4)[:, None]).T @ features + np.diag(precision)
+        curvature = (features.T @ features.multiply(((1 - now**2) / 4)[:, None])).toarray() + np.diag(precision)
         step = np.linalg.solve(curvature, gradient)
         weights = weights + step
         if float(np.abs(step).max()) < 1e-9:
             break
-    return weights[:-2], float(weights[-2]), float(weights[-1])
+    return weights

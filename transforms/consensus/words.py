@@ -39,6 +39,13 @@ def said_elsewhere(odds: float) -> str:
     return f"other pairs of these responses favour {'A' if odds > 0 else 'B'} ({np.exp(abs(odds)):.1f} to 1)"
 
 
+def said_of_models(odds: float) -> str:
+    """What the strengths of the models that wrote the two responses say, where it counts; `odds` are log-odds that a is better."""
+    if abs(odds) < _TELLING:
+        return ""
+    return f"the models that wrote them favour {'A' if odds > 0 else 'B'} ({np.exp(abs(odds)):.1f} to 1)"
+
+
 def _side(acts: Sequence[Said], people: Sequence[Said], vote: int) -> str:
     crowd = sum(1 for act in people if act.vote == vote)
     names = [f"{crowd} of {len(people)} {'person' if len(people) == 1 else 'people'}"] if crowd else []

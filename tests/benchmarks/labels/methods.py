@@ -53,19 +53,23 @@ def crowd_kit(model: Callable[[], Any]) -> Method:
     """A method of crowd-kit, which sees no gold."""
 
     def method(of: LabelSet, gold: frozenset[str]) -> Scores:
-        rows = [(v["comparison_id"], v["annotator"], v["label"]) for v in of.voters if v["label"] in ("a", "b", "tie")]
-        frame = pd.DataFrame(rows, columns=["task", "worker", "label"])
-        # No method of these takes the same worker's second word on a task.
-        said = model().fit_predict(frame.drop_duplicates(["task", "worker"]))
+        said = model().fit_predict(crowd_frame(of))
         return {c: SIGN.get(label, 0.0) for c, label in said.items()}
 
     return method
 
 
+def crowd_frame(of: LabelSet) -> pd.DataFrame:
+    """The opinions as crowd-kit takes them: none of its methods takes the same worker's second word on a task."""
+    rows = [(v["comparison_id"], v["annotator"], v["label"]) for v in of.voters if v["label"] in ("a", "b", "tie")]
+    return pd.DataFrame(rows, columns=["task", "worker", "label"]).drop_duplicates(["task", "worker"])
+
+
+CROWD_KIT_SEED = 0
 CROWD_KIT: dict[str, Method] = {
     "Dawid-Skene": crowd_kit(lambda: DawidSkene(n_iter=100)),
     "GLAD": crowd_kit(lambda: GLAD(n_iter=50)),
-    "MACE": crowd_kit(lambda: MACE(n_iter=50, n_restarts=5, random_state=0)),
+    "MACE": crowd_kit(lambda: MACE(n_iter=50, n_restarts=5, random_state=CROWD_KIT_SEED)),
 }
 
 

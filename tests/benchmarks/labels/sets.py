@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class LabelSet:
         prompts: the prompt of each.
         longer: +1 where a is longer by a tenth, -1 where b is, else 0.
         length: log of the lengths' ratio.
+        held_out: the opinions that the truth is made of, where they have names.
     """
 
     name: str
@@ -36,6 +38,7 @@ class LabelSet:
     prompts: dict[str, str]
     longer: dict[str, int]
     length: dict[str, float]
+    held_out: list[Opinion] = field(default_factory=list)
 
     @property
     def pairs(self) -> list[str]:
@@ -57,13 +60,18 @@ class LabelSet:
 
 def vicuna() -> LabelSet:
     """PRD's Vicuna-80 (Li et al. 2023): five judges in both orders; the majority of one to three people is the truth."""
-    found = annotations(str(SHARED / "prd-vicuna80"), "prd-vicuna80", "prd")
+    found = _prd()
     return _made("vicuna80", found, [a for a in found if a["kind"] == "llm_judge"], people_truth(found))
+
+
+@lru_cache(maxsize=1)
+def _prd() -> list[Opinion]:
+    return annotations(str(SHARED / "prd-vicuna80"), "prd-vicuna80", "prd")
 
 
 def three_votes(of: LabelSet) -> tuple[LabelSet, LabelSet]:
     """The pairs of Vicuna-80 with three people's votes, and those with one."""
-    found = annotations(str(SHARED / "prd-vicuna80"), "prd-vicuna80", "prd")
+    found = _prd()
     votes = Counter(a["comparison_id"] for a in found if a["kind"] == "person")
     several = [c for c in of.truth if votes[c] > 1]
     return of.only("vicuna80, three votes", several), of.only("vicuna80, one vote", set(of.truth) - set(several))
@@ -72,6 +80,12 @@ def three_votes(of: LabelSet) -> tuple[LabelSet, LabelSet]:
 def ukp() -> LabelSet:
     """UKPConvArg1 (Habernal and Gurevych 2016): two workers' votes against the majority of the others."""
     return _held_out("ukp", annotations(str(SHARED / "ukp-convarg" / "UKPConvArg1-full-XML"), "ukp", "ukp"), 2)
+
+
+def ukp_by_pair() -> LabelSet:
+    """The same with who is heard drawn for each pair: more workers have votes on both sides."""
+    found = annotations(str(SHARED / "ukp-convarg" / "UKPConvArg1-full-XML"), "ukp", "ukp")
+    return _held_out("ukp, drawn by pair", found, 2, by="comparison_id")
 
 
 def mqm() -> LabelSet:
@@ -91,20 +105,18 @@ def flipped(of: LabelSet, share: float, seed: int) -> LabelSet:
     return replace(of, name=f"{of.name}, {share:.0%} flipped", voters=[*of.voters, *came])
 
 
-def _held_out(name: str, found: list[Opinion], heard: int) -> LabelSet:
+def _held_out(name: str, found: list[Opinion], heard: int, by: str = "prompt_id") -> LabelSet:
     """Some people's votes on each pair; the majority of the others is the truth.
 
     Who is heard is drawn for a whole prompt: a rater whose scores order ten answers to it has said something of each pair.
     """
     people = [a for a in found if a["kind"] == "person"]
     by_pair = defaultdict(list)
-    for one in sorted(
-        people, key=lambda a: (unit_interval(3, a["prompt_id"] + a["annotator"], "heard"), a["annotation_id"])
-    ):
+    for one in sorted(people, key=lambda a: (unit_interval(3, a[by] + a["annotator"], "heard"), a["annotation_id"])):
         by_pair[one["comparison_id"]].append(one)
     voters = [one for of_pair in by_pair.values() for one in of_pair[:heard]]
     others = [one for of_pair in by_pair.values() for one in of_pair[heard:]]
-    return _made(name, found, voters, people_truth(others))
+    return replace(_made(name, found, voters, people_truth(others)), held_out=others)
 
 
 def _made(name: str, found: list[Opinion], voters: list[Opinion], truth: dict[str, str]) -> LabelSet:

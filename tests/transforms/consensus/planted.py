@@ -25,6 +25,9 @@ class Planted:
         self.chance = self.rng.random(self.pairs)
         self.longer = np.where(self.rng.random(self.pairs) < 0.5, 1, -1)
         self.sides = np.arange(2 * self.pairs).reshape(-1, 2)
+        self.format = np.zeros(self.pairs)
+        self.models = np.zeros((self.pairs, 2), int)
+        self.task = np.zeros(self.pairs, int)
 
     def add(self, pair, annotator, label, kind="person", family=None, order=0, judgement=None, gold=False, given=True):
         judgement = len(self.rows) + 1 if judgement is None else judgement
@@ -32,7 +35,9 @@ class Planted:
             {"pair": int(pair), "annotator": annotator, "family": family or annotator, "kind": kind, "label": int(label),
                  "order": int(order), "judgement": int(judgement), "gold": gold, "given": given, "fold": int(self.fold[pair]),
                  "longer": int(self.longer[pair]), "chance": float(self.chance[pair]),
-                 "a": int(self.sides[pair][0]), "b": int(self.sides[pair][1]), "length": float(self.longer[pair]) * 0.3}
+                 "a": int(self.sides[pair][0]), "b": int(self.sides[pair][1]), "length": float(self.longer[pair]) * 0.3,
+                 "format": float(self.format[pair]), "model_a": int(self.models[pair][0]), "model_b": int(self.models[pair][1]),
+                 "task": int(self.task[pair])}
         )  # fmt: skip
 
     def voter(self, annotator, accuracy, share=1.0, tie_if_tie=0.8, **more):

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,11 @@ from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import ShardVotes, vote_table
 from prefcurate.transforms.consensus.votes import votes_of
+from prefcurate.transforms.describe.features import features
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.orient import orient
 from prefcurate.transforms.ingest.sources import open_source_file, plan_source
+from prefcurate.transforms.measures.structure import style
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "data"
 SHARED = Path("/work/shared/data")
@@ -35,12 +38,26 @@ def annotations(path: str | list[str], name: str, format: str) -> list[dict]:
                 told = orient(pair, name)
                 about = {"comparison_id": told["comparison_id"], "prompt_id": told["prompt_id"], "cluster": told["prompt_id"],
                          "response_a_id": told["response_a_id"], "response_b_id": told["response_b_id"],
-                         "length_a": len(told["response_a_text"]), "length_b": len(told["response_b_text"])}  # fmt: skip
+                         "length_a": len(told["response_a_text"]), "length_b": len(told["response_b_text"]),
+                         "format_a": formatting(told["response_a_text"]), "format_b": formatting(told["response_b_text"]),
+                         "model_a": told["model_a"], "model_b": told["model_b"], "task": task(told["prompt_text"])}  # fmt: skip
                 for one in told["annotations"]:
                     where = [intake.unit.file.name, row.line, index, one["index"]]
                     found.append(one | about | {"annotation_id": stable_hash("test", *where), "given": True})
     whole = [a for a in found if a["label"] not in (None, "unratable") and a["attribute"] == "overall"]
     return sorted(whole, key=lambda a: (a["prompt_id"], a["comparison_id"], a["annotation_id"]))
+
+
+@lru_cache(maxsize=1 << 14)
+def formatting(text: str) -> int:
+    """How much of a text is headings, lists, bold and code."""
+    return style(text).total
+
+
+@lru_cache(maxsize=1 << 14)
+def task(prompt: str) -> str:
+    """The kind of task, of a prompt of one turn."""
+    return features([{"role": "user", "content": [{"type": "text", "text": prompt}]}])["task"]
 
 
 def thinned(annotations: list[dict], votes: int) -> list[dict]:

@@ -41,7 +41,7 @@ def tournaments(prompts=60, responses=6, seed=0, by_strength=True):
 
 def test_a_pair_leans_by_what_is_said_of_its_responses_in_other_pairs():
     # x beats y by 1, y beats z by 2, nothing is said of x and z.
-    sides = Sides(np.array([7, 8, 7]), np.array([8, 9, 9]), np.zeros(3))
+    sides = Sides.plain(np.array([7, 8, 7]), np.array([8, 9, 9]), np.zeros(3))
     lean = leaning(np.array([1.0, 2.0, 0.0]), sides)
     # x and y: nothing else is said of x; y has won its other pair by 2, and starts with one pair of no difference: 2 / 2.
     # y and z: y has lost its other pair by 1. x and z: x has won by 1, z has lost by 2.

@@ -225,5 +225,5 @@ def test_who_said_what(acts, words):
 
 
 def test_an_unknown_policy_is_refused_by_name():
-    with pytest.raises(ValueError, match="there is no policy 'bold'; known policies: default, learned"):
+    with pytest.raises(ValueError, match="there is no policy 'bold'; known policies: .*default"):
         ConsensusOptions(policy="bold")

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -16,6 +17,11 @@ from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.consensus.overrides import read_overrides
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import ShardVotes, read_shard, write_votes
+from prefcurate.transforms.consensus.votes import votes_of
+from prefcurate.transforms.describe.describe import READS as DESCRIBE_READS
+from prefcurate.transforms.describe.describe import WRITES as DESCRIBE_WRITES
+from prefcurate.transforms.describe.describe import Describe
+from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.steps.units import shard_units
 from prefcurate.transforms.store.parts import write_part
@@ -192,7 +198,7 @@ def test_a_check_that_both_responses_pass_is_no_vote_for_a_tie(tmp_path):
     part = write_part(store.root, "annotations", 0, [annotation_rows(checks, answers)])
     base = store.delta("annotations").version()
     store.commit("annotations", [part], base=base, replace=False, transaction="t", metadata={})
-    found = read_shard(context(store, "consensus", reads, (), [checks.fingerprint()]).pin(), 0, GOLD, 7)
+    found = read_shard(context(store, "consensus", READS, (), [checks.fingerprint()]).pin(), 0, GOLD, 7)
     (vote,) = found.votes.to_pylist()
     decided = next(a for a in answers if a.label != "unratable")
     assert vote["label"] == {"a": 1, "b": -1}[decided.label]
@@ -249,3 +255,49 @@ def test_min_accuracy_decides_how_much_is_published(tmp_path):
         assert all(row["expected_accuracy"] < minimum for row in left)
         counts.append(len(published))
     assert counts[0] == 40 > counts[1] > counts[2]
+
+
+def test_models_tasks_and_formatting_are_read_from_the_store(tmp_path):
+    pairs = [
+        pair(
+            "Write a poem about rain",
+            "- drops\n- **clouds**",
+            "rain",
+            label("first", "w"),
+            model_first="GPT",
+            model_second="other",
+        ),
+        pair("Write a poem about snow", "flakes", "ice", label("first", "w"), model_first="gpt", model_second=None),
+        pair("Write a poem about wind", "air", "gale", label("first", "w")),
+    ]
+    store = make_store(tmp_path, pairs)
+    run_stage(Describe(context(store, "describe", DESCRIBE_READS, DESCRIBE_WRITES)))
+    described = [DescribeOptions().fingerprint()]
+    snapshot = context(store, "consensus", READS, (), described).pin()
+    shards = [read_shard(snapshot, unit.shard, GOLD, 7, formatting=True) for unit in shard_units(snapshot)]
+    votes = votes_of([shard.votes for shard in shards])
+    formatted, plain = votes.sides.format != 0, votes.sides.format == 0
+    # Two items and one stretch in bold, against none.
+    assert np.abs(votes.sides.format[formatted]).tolist() == [np.log(4.0)]
+    told = {0 in pair for pair in zip(votes.sides.model_a[formatted], votes.sides.model_b[formatted], strict=True)}
+    assert told == {False}
+    assert not votes.sides.model_a[plain].any()
+    assert len(set(votes.sides.task.tolist())) == 1 and votes.sides.task.all()
+    unread = votes_of([read_shard(snapshot, unit.shard, GOLD, 7).votes for unit in shard_units(snapshot)])
+    assert not unread.sides.format.any()
+
+
+def test_which_model_wrote_a_response_counts_in_the_stage_where_the_policy_says_so(tmp_path):
+    pairs = []
+    for i in range(120):
+        said = "first" if unit_interval(1, str(i), "model") < 0.8 else "second"
+        texts = (f"prompt {i}", f"answer {i} of one", f"answer {i} of two")
+        pairs.append(pair(*texts, label(said, "judge", "llm_judge"), model_first="one", model_second="two"))
+    store = make_store(tmp_path, pairs)
+    plain = decide(store, options=ConsensusOptions(policy="borne-out"))
+    known = decide(store, options=ConsensusOptions(policy="models"))
+    assert any("the models that wrote them favour" in row["reason"] for row in known.values())
+    assert not any("the models that wrote them" in row["reason"] for row in plain.values())
+    run_stage(stage(store, options=ConsensusOptions(policy="models")))
+    committed = rows(store, "consensus")
+    assert {c: row["p_a"] for c, row in committed.items()} == {c: row["p_a"] for c, row in known.items()}
