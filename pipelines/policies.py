@@ -67,7 +67,7 @@ def _of_config(path: str) -> tuple[Snapshot, Asked]:
     context.inputs()
     title = config.consensus.rules().title
     told = config.consensus
-    asked = Asked((title,), told.min_accuracy, config.route.can_ask, config.gold, config.seed, told.gated)
+    asked = Asked((title,), told.min_accuracy, config.route.can_ask, config.gold, config.seed, told.gated, told.closest)
     return context.pin(), asked
 
 
@@ -83,7 +83,9 @@ def _of_store(root: str) -> tuple[Snapshot, Asked]:
         policy_of(how.policy)
     except ValueError as error:
         raise StoreError(f"the store {store.root} was decided by a policy of another prefcurate: {error}") from error
-    return standing(store), Asked((how.policy,), how.min_accuracy, how.can_ask, how.gold, how.seed, how.gated)
+    return standing(store), Asked(
+        (how.policy,), how.min_accuracy, how.can_ask, how.gold, how.seed, how.gated, how.closest
+    )
 
 
 def render(compared: Compared) -> str:

@@ -37,7 +37,7 @@ class Asked:
 
     Attributes:
         policies: titles (``name@version``).
-        min_accuracy, can_ask, gold, seed, gated: as for the stage consensus.
+        min_accuracy, can_ask, gold, seed, gated, closest: as for the stage consensus.
     """
 
     policies: tuple[str, ...]
@@ -46,10 +46,11 @@ class Asked:
     gold: GoldOptions
     seed: int
     gated: tuple[GateOptions, ...] = ()
+    closest: int | None = None
 
     def votes(self, snapshot: Snapshot, shard: int) -> ShardVotes:
         """The opinions that all of them are given."""
-        return read_shard(snapshot, shard, self.gold, self.seed, self.gated)
+        return read_shard(snapshot, shard, self.gold, self.seed, self.gated, self.closest)
 
     def options(self, policy: str) -> ConsensusOptions:
         """The settings of the stage under one of the policies."""

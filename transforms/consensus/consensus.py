@@ -193,7 +193,14 @@ class _Decide:
     def _how(self, model_path: str) -> How:
         title, name = self.options.rules().title, model_path.rsplit("/", 1)[-1]
         return How(
-            title, self.options.min_accuracy, self.can_ask, self.context.seed, self.gold, name, self.options.gated
+            title,
+            self.options.min_accuracy,
+            self.can_ask,
+            self.context.seed,
+            self.gold,
+            name,
+            self.options.gated,
+            self.options.closest,
         )
 
 

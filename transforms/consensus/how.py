@@ -25,6 +25,7 @@ class How:
         gold: whose labels were gold.
         model: name of the fitted label model among the store's artefacts.
         gated: attributes that counted between right answers.
+        closest: how many graded answers to a pair counted; None for all.
     """
 
     policy: str
@@ -34,6 +35,7 @@ class How:
     gold: GoldOptions
     model: str
     gated: tuple[GateOptions, ...] = ()
+    closest: int | None = None
 
     def to_json(self) -> str:
         """For the ledger."""

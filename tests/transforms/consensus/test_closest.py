@@ -50,7 +50,9 @@ def graded(*values, who="w"):
 def votes(store, options):
     reads = ("comparisons", "annotations", "occurrences", "gold")
     snapshot = context(store, "consensus", reads, ()).pin()
-    found = [read_shard(snapshot, shard, GoldOptions(), 7, options.closest).votes for shard in range(store.shards)]
+    found = [
+        read_shard(snapshot, shard, GoldOptions(), 7, closest=options.closest).votes for shard in range(store.shards)
+    ]
     return sorted(name for table in found for name in table["annotator"].to_pylist())
 
 
