@@ -6,8 +6,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
 
-import pyarrow as pa
-
 from prefcurate.pipelines import annotate, ingest
 from prefcurate.pipelines.config import Config
 from prefcurate.pipelines.curate import STAGES, active_fingerprints, stage_context, up_to_date
@@ -61,7 +59,7 @@ def plan(config: Config) -> Plan:
         snapshot = _context(config, store).pin()
         asked = [annotator for annotator in config.annotators if isinstance(annotator, AskedAnnotator)]
         calls = plan_questions(snapshot, asked, known=_context(config, kept).pin() if kept else None)
-        files = pa.table(store.delta("comparisons").get_add_actions(flatten=True))
+        files = store.actions("comparisons")
         size = sum(files["size_bytes"].to_pylist())
         with snapshot.connect(["comparisons"]) as connection:
             comparisons = connection.sql("SELECT count(*) FROM comparisons").fetchall()[0][0]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import pyarrow as pa
 from rich.console import Console
 from rich.table import Table
 
@@ -68,11 +67,10 @@ def status(store: Store) -> StoreStatus:
 
 
 def _table(store: Store, name: str, active: int) -> TableStatus:
-    delta = store.delta(name)
-    files = pa.table(delta.get_add_actions(flatten=True))
+    files = store.actions(name)
     rows, sizes = files["num_records"].to_pylist(), files["size_bytes"].to_pylist()
     shards = len(set(files["partition.shard"].to_pylist())) if files.num_rows else 0
-    return TableStatus(name, sum(rows), active, len(rows), shards, sum(sizes), delta.version())
+    return TableStatus(name, sum(rows), active, len(rows), shards, sum(sizes), store.version(name))
 
 
 def render(found: StoreStatus, console: Console) -> None:

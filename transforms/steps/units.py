@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import apache_beam as beam
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefcurate.transforms.steps.context import StageContext
@@ -56,7 +55,7 @@ def shard_units(snapshot: Snapshot) -> Iterator[Unit]:
 def _pin(context: StageContext) -> Snapshot:
     snapshot = replace(context.begin(), pinned_ms=time.time_ns() // 1_000_000)
     for table in context.reads:
-        files = pa.table(context.store.delta(table, snapshot.version(table)).get_add_actions(flatten=True))
+        files = context.store.actions(table, snapshot.version(table))
         count(context.stage, "rows_in", pc.sum(files["num_records"]).as_py() or 0)
         count(context.stage, "bytes_in", pc.sum(files["size_bytes"]).as_py() or 0)
     return snapshot

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.dataset as ds
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction
 
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES, Table
@@ -34,6 +34,17 @@ from prefcurate.transforms.store.remote import (
     refused,
     table_options,
     told,
+)
+
+NEVER = -1
+"""The version of a table that the older prefcurate which wrote a store did not know: it has no rows, and the next run makes it."""
+_NO_ADDS = pa.table(
+    {
+        "path": pa.array([], pa.string()),
+        "size_bytes": pa.array([], pa.int64()),
+        "num_records": pa.array([], pa.int64()),
+        "partition.shard": pa.array([], pa.int32()),
+    }
 )
 
 
@@ -140,13 +151,26 @@ class Store:
             self.root, lambda: DeltaTable(self.address(table), version=version, storage_options=options)
         )
 
+    def version(self, table: str) -> int:
+        """The newest version of a table; `NEVER` where the store is older than the table."""
+        try:
+            return self.delta(table).version()
+        except TableNotFoundError:
+            if not self._is_older():
+                raise
+            return NEVER
+
+    def _is_older(self) -> bool:
+        about = read_about(self.root)
+        return about is not None and about.schema_version < SCHEMA_VERSION
+
     def versions(self, tables: Iterable[str] | None = None) -> dict[str, int]:
         """The newest version of each table.
 
         Raises:
             StoreError: the store was resharded since it was opened: shards no longer mean the same.
         """
-        found = {name: self.delta(name).version() for name in tables or TABLES}
+        found = {name: self.version(name) for name in tables or TABLES}
         about = read_about(self.root)
         if about is not None and (about.shards, about.resharding) != (self.shards, None):
             raise StoreError(f"the store {self.root} was resharded meanwhile; run the same command again")
@@ -167,10 +191,21 @@ class Store:
         return sorted(found)
 
     def _adds(self, table: str, version: int | None) -> pa.Table:
-        return self._adds_read(table, version) if version is None else _adds_at(self, table, version)
+        return self.actions(table, version) if version is None else _adds_at(self, table, version)
 
-    def _adds_read(self, table: str, version: int | None) -> pa.Table:
-        return persistently(self.root, lambda: pa.table(self.delta(table, version).get_add_actions(flatten=True)))
+    def actions(self, table: str, version: int | None = None) -> pa.Table:
+        """The parts of a table at a version, as its log names them: path, size_bytes, num_records, partition.shard, ….
+
+        There are none where the store is older than the table.
+        """
+        if version == NEVER:
+            return _NO_ADDS
+        try:
+            return persistently(self.root, lambda: pa.table(self.delta(table, version).get_add_actions(flatten=True)))
+        except TableNotFoundError:
+            if not self._is_older():
+                raise
+            return _NO_ADDS
 
     def rows(self, table: str, version: int | None = None) -> int:
         """How many rows a table has at a version, from its log alone."""
@@ -349,7 +384,7 @@ def forget_logs() -> None:
 @lru_cache(maxsize=256)
 def _adds_at(store: Store, table: str, version: int) -> pa.Table:
     """What a version of a table holds never changes, and asking for it reads every commit."""
-    return store._adds_read(table, version)
+    return store.actions(table, version)
 
 
 @cache

@@ -163,9 +163,9 @@ def _lags(store: Store, logs: Mapping[str, Damage]) -> Iterator[Damage]:
     repaired = max((entry.sequence for entry in ledger if entry.stage == REPAIR), default=0)
     wanted = {t: v for entry in ledger if entry.sequence > repaired for t, v in entry.versions.items()}
     for table, version in sorted(wanted.items()):
-        if table in TABLES and table not in logs and store.delta(table).version() < version:
+        if table in TABLES and table not in logs and store.version(table) < version:
             log = log_folder(store.root, table)
-            yield Damage("log", table, 0, log, f"lacks the commits behind version {store.delta(table).version()}")
+            yield Damage("log", table, 0, log, f"lacks the commits behind version {store.version(table)}")
 
 
 def _broken_file(log: str) -> str | None:
@@ -184,7 +184,7 @@ def _is_parquet(path: str) -> bool:
 
 
 def _rows(store: Store, table: str) -> list[dict[str, object]]:
-    actions: list[dict[str, object]] = pa.table(store.delta(table).get_add_actions(flatten=True)).to_pylist()
+    actions: list[dict[str, object]] = store.actions(table).to_pylist()
     return actions
 
 

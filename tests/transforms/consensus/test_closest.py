@@ -48,7 +48,7 @@ def graded(*values, who="w"):
 
 
 def votes(store, options):
-    reads = ("comparisons", "annotations", "occurrences", "gold")
+    reads = ("comparisons", "annotations", "occurrences", "gold", "attributes")
     snapshot = context(store, "consensus", reads, ()).pin()
     found = [
         read_shard(snapshot, shard, GoldOptions(), 7, closest=options.closest).votes for shard in range(store.shards)
