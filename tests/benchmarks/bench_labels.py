@@ -138,7 +138,7 @@ def measured(title: str, runs: Runs, policies: list[str], references: Mapping[st
 def pooled(tables: list[Table], policies: list[str]) -> None:
     """What separates each policy from each method, over several sets that count alike."""
     print(f"\nmean over {'; '.join(t.title for t in tables)}:")
-    for title in methods(tables[-1].of):
+    for title in [t for t in tables[0].others if all(t in table.others for table in tables)]:
         line = f"  {title:<30}"
         for name in policies:
             draws = np.mean([t.differences(name)[title] for t in tables], axis=0)
