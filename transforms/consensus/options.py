@@ -73,14 +73,16 @@ POLICIES = {
     "votes": Policy("votes"),
     "learned": Policy("learned", learned=True),
     "learned-length": Policy("learned-length", learned=True, length=True),
-    "borne-out": Policy("borne-out", learned=True, borne_out=True),
-    "models": Policy("models", learned=True, borne_out=True, models=True),
-    "models-length": Policy("models-length", learned=True, borne_out=True, models=True, length=True),
+    "borne-out": Policy("borne-out", learned=True, borne_out=True, strata_of_acts=True),
+    "models": Policy("models", learned=True, borne_out=True, models=True, strata_of_acts=True),
+    "models-length": Policy(
+        "models-length", learned=True, borne_out=True, models=True, length=True, strata_of_acts=True
+    ),
 }
 """The newest version of each policy under its name, earlier ones under ``name@version``. What they reach beside each other
 and beside other label models: `tests/benchmarks/bench_labels.py`."""
 
-RECOMMENDED = "votes"
+RECOMMENDED = "models"
 """What `default` means: the policy that is recommended now."""
 _ALIAS = "default"
 
