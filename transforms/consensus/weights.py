@@ -23,6 +23,8 @@ five that share their errors outvote a sixth, agreement makes the sixth look as 
 LENGTH_SPREAD = 1.0
 WORTH_SPREAD = 0.5
 _STEPS = 100
+_SHORT = 0.5
+"""Log-odds a unit of a column: a step under the observed curvature that is longer starts too far from the top."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +72,8 @@ def spread_of(sizes: Floats) -> Floats:
 def most_probable(features: Floats | sparse.csr_array, people: Floats, believed: Floats, spread: Floats) -> Floats:
     """The coefficients of a logistic regression without intercept, most probable under labels of known odds.
 
-    By EM, whose step is one of Newton's: people's labels, corrected by what the features say, are the next targets.
+    By EM, whose step is one of Newton's: people's labels, corrected by what the features say, are the next targets. Near the top, where the
+    curvature of what is observed is known to bend downwards, that one is taken (Louis 1982): some ten steps instead of a hundred and more.
 
     Args:
         features: shape (pairs, coefficients); exchanging a and b turns every sign.
@@ -86,11 +89,26 @@ def most_probable(features: Floats | sparse.csr_array, people: Floats, believed:
     for _ in range(_STEPS):
         odds = features @ weights
         # tanh is odd to the last bit: exchanging a and b exchanges the result.
-        now = np.tanh(odds / 2)
-        gradient = features.T @ (np.tanh((odds + people) / 2) - now) / 2 - precision * (weights - believed)
-        curvature = (features.T @ features.multiply(((1 - now**2) / 4)[:, None])).toarray() + np.diag(precision)
-        step = np.linalg.solve(curvature, gradient)
+        now, then = np.tanh(odds / 2), np.tanh((odds + people) / 2)
+        gradient = features.T @ (then - now) / 2 - precision * (weights - believed)
+        step = _step(features, precision, gradient, now, then)
         weights = weights + step
         if float(np.abs(step).max()) < 1e-9:
             break
     return weights
+
+
+def _step(features: sparse.csr_array, precision: Floats, gradient: Floats, now: Floats, then: Floats) -> Floats:
+    """Newton's step under the observed curvature where that is a short way up, else EM's, which never overshoots."""
+
+    def under(information: Floats) -> Floats:
+        curvature: Floats = (features.T @ features.multiply((information / 4)[:, None])).toarray() + np.diag(precision)
+        return curvature
+
+    observed = under(then**2 - now**2)
+    if float(np.linalg.eigvalsh(observed)[0]) > 0:
+        step: Floats = np.linalg.solve(observed, gradient)
+        if float(np.abs(step).max()) < _SHORT:
+            return step
+    whole: Floats = np.linalg.solve(under(1 - now**2), gradient)
+    return whole

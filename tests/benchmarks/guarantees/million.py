@@ -27,6 +27,7 @@ from prefcurate.transforms.consensus.votes import FOLDS, NO_LABEL, VOTES, gold_t
 
 SHARDS = 16
 JUDGES, PEOPLE = 6, 2000
+MODELS, TASKS = 20, 8
 
 
 def shard_of_votes(shard: int, pairs: int) -> pa.Table:
@@ -37,6 +38,7 @@ def shard_of_votes(shard: int, pairs: int) -> pa.Table:
     a, b = np.arange(pairs) % 4, (np.arange(pairs) % 4 + 1) % 4
     truth = np.where(strength[prompt, a] > strength[prompt, b], 1, -1)
     length = rng.normal(0.2 * truth, 0.5)
+    wrote = rng.integers(1, MODELS + 1, (prompt.max() + 1, 4))
     judges = np.argsort(rng.random((pairs, JUDGES)), axis=1)[:, :3]
     people = JUDGES + np.stack([rng.integers(0, PEOPLE, pairs), rng.integers(0, PEOPLE, pairs)], axis=1)
     who = np.concatenate([judges, people], axis=1).ravel()
@@ -66,6 +68,8 @@ def shard_of_votes(shard: int, pairs: int) -> pa.Table:
         "judgement": (np.int64(shard) << 40) + np.arange(len(pair)), "gold": who == JUDGES + PEOPLE, "given": who >= JUDGES,
         "fold": (prompt[pair] * 7919 + shard) % FOLDS, "longer": np.sign(np.where(np.abs(length) > 0.1, length, 0))[pair],
         "chance": rng.random(pairs)[pair], "a": response + a[pair], "b": response + b[pair], "length": length[pair],
+        "format": np.sign(length)[pair] * 0.5, "task": (prompt % TASKS + 1)[pair],
+        "model_a": wrote[prompt, a][pair], "model_b": wrote[prompt, b][pair],
     }  # fmt: skip
     return pa.table({name: columns[name] for name in VOTES.names}).cast(VOTES)
 
