@@ -71,7 +71,7 @@ def _bullet(text: str) -> str:
 
 def _ordered(parts: Sequence[Worth]) -> list[Worth]:
     """Opinions by their worth, the strongest first; then what is no opinion."""
-    places = ("", "elsewhere", "length", "else", "gold")
+    places = ("", "elsewhere", "models", "length", "format", "else", "gold")
     return sorted(parts, key=lambda part: (places.index(part.what), not part.heard, -abs(part.log_odds), part.who))
 
 
@@ -79,7 +79,9 @@ def _name(part: Worth) -> str:
     if part.what:
         return {
             "elsewhere": "the same responses in other pairs",
+            "models": "the models that wrote the responses",
             "length": "the lengths of the responses",
+            "format": "the formatting of the responses",
             "else": "what else this policy counts",
             "gold": "how such labels fare against gold",
         }[part.what]

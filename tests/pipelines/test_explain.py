@@ -7,7 +7,7 @@ from prefcurate.transforms.consensus.change import Change
 from prefcurate.transforms.consensus.decide import Beliefs, Decision
 from prefcurate.transforms.consensus.explain import Explained
 from prefcurate.transforms.consensus.how import How, last_how, model_of
-from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.consensus.options import ConsensusOptions, policy_of
 from prefcurate.transforms.consensus.worth import Worth, Worths
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.store.store import Store
@@ -99,7 +99,11 @@ def test_a_store_explains_its_flips(tmp_path):
     assign_gold(store, lambda prompt: "fit")
     run_stage(stage(store))
     how = last_how(store)
-    assert how.policy == "votes@1" and how.gold.annotators == ("person:experts/*",) and model_of(store, how)
+    assert (
+        how.policy == policy_of("default").title
+        and how.gold.annotators == ("person:experts/*",)
+        and model_of(store, how)
+    )
     found = rows(store, "consensus")
     truth = good_one(store)
     flip = next(row for row in found.values() if row["decision"] == "flip" and row["comparison_id"] in truth)

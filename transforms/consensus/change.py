@@ -19,6 +19,9 @@ from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import VOTES, Bools
 
+_LIKE_NO_OTHER = {
+    "fold": 0, "longer": 0, "chance": 0.0, "a": -1, "b": -2, "length": 0.0, "format": 0.0, "model_a": 0, "model_b": 0, "task": 0,
+}  # fmt: skip
 MORE = 5
 """People who are imagined at most."""
 _SOMEONE = "person:someone/asked"
@@ -90,7 +93,7 @@ class _Case:
     def _vote(self, side: int, number: int, gold: bool) -> dict[str, object]:
         mine = self.shard.votes.filter(pc.equal(self.shard.votes["pair"], self.place)).slice(0, 1).to_pylist()
         # A pair that nobody has spoken of is like no other.
-        about = mine[0] if mine else {"fold": 0, "longer": 0, "chance": 0.0, "a": -1, "b": -2, "length": 0.0}
+        about = mine[0] if mine else _LIKE_NO_OTHER
         return about | {
             "pair": self.place, "annotator": _SOMEONE, "family": _SOMEONE, "kind": "person", "label": side, "order": 0,
             "judgement": -1 - number, "gold": gold, "given": False,

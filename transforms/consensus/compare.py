@@ -18,7 +18,7 @@ from prefcurate.transforms.consensus.consensus import fit_parts
 from prefcurate.transforms.consensus.decide import Decision, Rules, decide
 from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.on_gold import OnGold, on_gold, scores_of
-from prefcurate.transforms.consensus.options import ConsensusOptions, GateOptions
+from prefcurate.transforms.consensus.options import ConsensusOptions, GateOptions, policy_of
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes, VotePart, read_shard
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, label_without_gold, votes_of
@@ -50,7 +50,8 @@ class Asked:
 
     def votes(self, snapshot: Snapshot, shard: int) -> ShardVotes:
         """The opinions that all of them are given."""
-        return read_shard(snapshot, shard, self.gold, self.seed, self.gated, self.closest)
+        formatting = any(policy_of(policy).borne_out for policy in self.policies)
+        return read_shard(snapshot, shard, self.gold, self.seed, self.gated, self.closest, formatting)
 
     def options(self, policy: str) -> ConsensusOptions:
         """The settings of the stage under one of the policies."""

@@ -46,7 +46,8 @@ def explain(snapshot: Snapshot, prompt_id: str, comparison_id: str) -> Explained
     except ValueError:
         return None
     number = shard_of(prompt_id, snapshot.store.shards)
-    shard = of_prompt(read_shard(snapshot, number, how.gold, how.seed, how.gated, how.closest), prompt_id)
+    read = read_shard(snapshot, number, how.gold, how.seed, how.gated, how.closest, policy.borne_out)
+    shard = of_prompt(read, prompt_id)
     if comparison_id not in shard.comparison_ids:
         return None
     place = shard.comparison_ids.index(comparison_id)

@@ -7,12 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow.compute as pc
 
-from prefcurate.transforms.consensus.acts import acts_of
+from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Rules, by_gold
-from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, slopes_of, summed, variants
+from prefcurate.transforms.consensus.model import (
+    LabelModel,
+    by_models,
+    evidence,
+    from_elsewhere,
+    slopes_of,
+    summed,
+    variants,
+)
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
-from prefcurate.transforms.consensus.votes import NO_LABEL, Floats, Votes, gold_truth, votes_of
+from prefcurate.transforms.consensus.votes import NO_LABEL, Bools, Floats, Votes, gold_truth, votes_of
 
 _NOTHING = 1e-6
 
@@ -23,8 +31,8 @@ class Worth:
 
     Attributes:
         who: the voice; "" where it is no opinion, but what `what` says.
-        what: "" for an opinion; `elsewhere` (the same responses in other pairs), `length`, `else`, or `gold` (how often gold bears
-            such a label out, or the doubt while it cannot).
+        what: "" for an opinion; `elsewhere` (the same responses in other pairs), `models` (that wrote them), `length`, `format`, `else`, or
+            `gold` (how often gold bears such a label out, or the doubt while it cannot).
         kind, vote, cell, gold, heard: of the opinion, as in `Acts`; vote is +1 for a, -1 for b, 0 for neither.
         log_odds: positive for a.
     """
@@ -126,16 +134,28 @@ class _Case:
 
     def beside(self, opinions: float) -> Iterator[Worth]:
         """What counts besides the opinions on this pair, which are worth so much together."""
-        model, votes = self._model, self._votes
-        told = from_elsewhere(model, self._acts, votes.fold, self._gold, votes.sides)
-        elsewhere, length = self.slope * float(told[self._pair]), 0.0
-        if model.beside is not None:
-            length = np.array(model.beside.length)[self._variant[self._pair]] * votes.sides.length[self._pair]
-            length = self.slope * float(length)
-        rest = self._odds(self._told) - opinions - elsewhere - length
-        for what, log_odds in (("elsewhere", elsewhere), ("length", length), ("else", rest)):
+        known = {
+            what: self.slope * float(log_odds)
+            for what, log_odds in _beside_of(self._model, self._acts, self._votes, self._gold, self._pair).items()
+        }
+        rest = self._odds(self._told) - opinions - math.fsum(known.values())
+        for what, log_odds in (known | {"else": rest}).items():
             if abs(log_odds) > _NOTHING:
                 yield _thing(what, log_odds)
+
+
+def _beside_of(model: LabelModel, acts: Acts, votes: Votes, gold: Bools, pair: int) -> dict[str, float]:
+    """What counts besides the opinions on a pair, in log-odds that a is better, before calibration."""
+    sides, variant = votes.sides, variants(votes.fold, gold)[pair]
+    known = {
+        "elsewhere": float(from_elsewhere(model, acts, votes.fold, gold, sides)[pair]),
+        "models": float(by_models(model, votes.fold, gold, sides)[pair]),
+    }
+    if model.beside is not None:
+        known["length"] = model.beside.length[variant] * float(sides.length[pair])
+        if model.beside.format:
+            known["format"] = model.beside.format[variant] * float(sides.format[pair])
+    return known
 
 
 def _thing(what: str, log_odds: float) -> Worth:

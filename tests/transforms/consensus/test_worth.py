@@ -7,7 +7,7 @@ import pytest
 
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.options import policy_of
+from prefcurate.transforms.consensus.options import POLICIES, policy_of
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.worth import of_prompt, worths
@@ -19,6 +19,9 @@ def arena(policy: str, gold: int = 60):
     planted = Planted(240, seed=5, ties=0.1)
     sides = [(a, b) for a in range(4) for b in range(a + 1, 4)]
     planted.sides = np.array([[4 * prompt + a, 4 * prompt + b] for prompt in range(40) for a, b in sides])
+    planted.models = planted.sides % 4 + 1
+    planted.format = np.random.default_rng(1).normal(size=240)
+    planted.task = np.arange(240) // 6 % 2 + 1
     planted.voter("person:x/ann", 0.85, share=0.8)
     planted.voter("llm_judge:good", 0.8, kind="llm_judge")
     planted.voter("llm_judge:poor", 0.55, kind="llm_judge")
@@ -34,7 +37,7 @@ def arena(policy: str, gold: int = 60):
     return shard, model, Rules(policy_of(policy), 0.7, model.strata, False)
 
 
-@pytest.mark.parametrize("policy", ["votes", "learned", "learned-length"])
+@pytest.mark.parametrize("policy", sorted(POLICIES))
 def test_the_parts_multiply_to_the_probability(policy):
     shard, model, rules = arena(policy)
     for place in range(0, 240, 7):
@@ -71,6 +74,9 @@ def test_what_is_no_opinion_has_a_part_of_its_own():
     shard, model, rules = arena("learned-length")
     found = {part.what for place in range(0, 240, 5) for part in worths(shard, place, model, rules).parts}
     assert {"", "elsewhere", "length"} <= found and "else" not in found
+    shard, model, rules = arena("models")
+    found = {part.what for place in range(0, 240, 5) for part in worths(shard, place, model, rules).parts}
+    assert {"", "elsewhere", "models"} <= found and "else" not in found
     votes, plain, rules = arena("votes")
     found = {part.what for place in range(0, 240, 5) for part in worths(votes, place, plain, rules).parts}
     assert found <= {"", "gold"}
