@@ -26,7 +26,7 @@ from tests.transforms.publish.stores import publish
 def store(tmp_path_factory):
     store = make_store(tmp_path_factory.mktemp("policies"), crowd(60, gold=50))
     assign_gold(store, lambda prompt: "fit" if prompt[0] < "c" else "audit")
-    run_stage(stage(store))
+    run_stage(stage(store, ConsensusOptions(policy="votes")))
     return store
 
 
@@ -73,7 +73,7 @@ def test_only_gold_of_side_fit_is_counted(store):
 
 
 def test_policies_that_decide_alike_differ_nowhere(store):
-    compared = compare_policies(store.root, "votes,default,votes@1")
+    compared = compare_policies(store.root, "votes,votes@1")
     assert compared.asked.policies == ("votes@1",) and not compared.found.differing[0].counts
 
 
