@@ -147,23 +147,27 @@ def votes_of(tables: Sequence[pa.Table]) -> Votes:
 
     The result does not depend on the order of votes inside a pair.
     """
-    columns = {
-        name: _joined(tables, name) for name in VOTES.names if not pa.types.is_dictionary(VOTES.field(name).type)
-    }
     sizes = [int(np.max(table["pair"].to_numpy(), initial=-1)) + 1 for table in tables]
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     shard = np.repeat(np.arange(len(tables)), [table.num_rows for table in tables])
     names = pa.concat_tables([t.select(["annotator", "family", "kind"]) for t in tables]).unify_dictionaries()
     annotator, who = _annotators(names)
-    found, pair = np.unique(columns["pair"] + offsets[shard], return_inverse=True)
-    by_key = np.lexsort((columns["judgement"], columns["order"], columns["label"], annotator, pair))
+    found, pair = np.unique(_joined(tables, "pair") + offsets[shard], return_inverse=True)
+    label, order, judgement = (_joined(tables, name) for name in ("label", "order", "judgement"))
+    by_key = np.lexsort((judgement, order, label, annotator, pair))
     first = np.full(len(found), len(pair), np.int64)
     np.minimum.at(first, pair, np.arange(len(pair)))
+
+    def of_pair(name: str) -> NDArray[Any]:
+        # One column at a time: what is the same for all votes of a pair is most of the table.
+        column: NDArray[Any] = _joined(tables, name)[first]
+        return column
+
     return Votes(
-        pair[by_key].astype(np.int64), annotator[by_key], columns["label"][by_key], columns["order"][by_key],
-        columns["judgement"][by_key], columns["gold"][by_key].astype(bool), columns["given"][by_key].astype(bool),
-        columns["fold"][first], columns["longer"][first], columns["chance"][first],
-        Sides(*(columns[name][first] for name in ("a", "b", "length", "format", "model_a", "model_b", "task"))),
+        pair[by_key].astype(np.int64), annotator[by_key], label[by_key], order[by_key], judgement[by_key],
+        _joined(tables, "gold")[by_key].astype(bool), _joined(tables, "given")[by_key].astype(bool),
+        of_pair("fold"), of_pair("longer"), of_pair("chance"),
+        Sides(*(of_pair(name) for name in ("a", "b", "length", "format", "model_a", "model_b", "task"))),
         tuple(w[0] for w in who), tuple(w[1] for w in who), tuple(w[2] for w in who),
     )  # fmt: skip
 
