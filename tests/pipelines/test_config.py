@@ -182,7 +182,7 @@ def test_the_settings_that_the_others_spoil_are_good():
         ),
         (
             {"consensus": {"policy": "mine"}},
-            "consensus.policy: there is no policy 'mine'; known policies: default, learned, learned-length, votes (of these versions: learned-length@1, learned@1, votes@1)",
+            "consensus.policy: there is no policy 'mine'; known policies: borne-out, default, learned, learned-length, models, models-length, votes (of these versions: borne-out@1, learned-length@1, learned@1, models-length@1, models@1, votes@1)",
         ),
         (
             {"benchmarks__0__text": "a..b"},

@@ -64,4 +64,4 @@ def heard_of_machines(model: LabelModel, acts: Acts, variant: int, pairs: int) -
         mine = ~people & (acts.voice == voice) & (acts.vote != 0)
         machines.append(np.bincount(acts.pair[mine], weights=tempered[mine], minlength=pairs))
         sizes.append(float(np.mean(np.abs(odds[mine]))) if mine.any() else 0.0)
-    return np.array(machines).reshape(-1, pairs).T, np.array(sizes), of_people[:, 0] - of_people[:, 1]
+    return np.array(machines).reshape(len(machines), pairs).T, np.array(sizes), of_people[:, 0] - of_people[:, 1]

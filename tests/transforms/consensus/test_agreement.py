@@ -201,7 +201,7 @@ def judged(tmp_path_factory):
 
 
 def decided(store, *rules, overrides=None):
-    run_stage(stage(store, ConsensusOptions(agreement=rules, min_accuracy=0.5), overrides=overrides))
+    run_stage(stage(store, ConsensusOptions(policy="votes", agreement=rules, min_accuracy=0.5), overrides=overrides))
     return rows(store, "consensus")
 
 

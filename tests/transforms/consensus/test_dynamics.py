@@ -140,7 +140,7 @@ def test_on_a_store_turned_labels_are_dropped_and_the_map_is_in_the_table(tmp_pa
 
     def run(options, name):
         told = context(store, "consensus", READS, WRITES, ["m"], run_id=name)
-        run_stage(Consensus(told, ConsensusOptions(min_accuracy=0.5, **options), GOLD, vectors="m"))
+        run_stage(Consensus(told, ConsensusOptions(policy="votes", min_accuracy=0.5, **options), GOLD, vectors="m"))
         return rows(store, "consensus")
 
     plain = run({}, "plain")

@@ -23,7 +23,7 @@ def test_an_earlier_version_stays_beside_the_newest(monkeypatch):
 
 @pytest.mark.parametrize("name", ["bold", "votes@9", "votes@", "", "default@1"])
 def test_an_unknown_policy_is_told_with_those_there_are(name):
-    with pytest.raises(ValueError, match=r"known policies: default, learned, .*votes@1"):
+    with pytest.raises(ValueError, match=r"known policies: .*default, learned, .*votes@1"):
         ConsensusOptions(policy=name)
 
 

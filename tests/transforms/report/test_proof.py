@@ -32,6 +32,6 @@ def test_a_store_tells_its_policy_and_its_evidence(tmp_path):
     assign_gold(store, lambda prompt: "fit")
     run_stage(stage(store))
     found = proof_of(store)
-    assert (found.policy, found.min_accuracy, found.enough) == ("votes@1", 0.75, 20)
+    assert (found.policy, found.min_accuracy, found.enough) == (policy_of("default").title, 0.75, 20)
     assert sum(row.pairs for row in found.strata) > 30
     assert {row.kind for row in found.strata} <= {"flip", "keep", "assign"}

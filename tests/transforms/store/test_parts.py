@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prefcurate.schemas.tables import TABLES
+from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES
 from prefcurate.transforms.store import parts
 from prefcurate.transforms.store.parts import Part, conform, write_part
 from tests.transforms.store.toys import FACT, facts
@@ -43,7 +43,9 @@ def test_a_pending_part_lies_beside_the_tables(tmp_path):
     part = write_part(str(tmp_path), FACT, 1, [facts(("p", "x"))], pending="describe", footer={"fingerprint": "f1"})
     assert part.pending and Path(part.path).parent == tmp_path / "_pending" / "describe" / FACT / "shard=1"
     metadata = pq.read_schema(part.path).metadata
-    assert metadata[b"prefcurate.fingerprint"] == b"f1" and metadata[b"prefcurate.schema"] == b"1"
+    assert (
+        metadata[b"prefcurate.fingerprint"] == b"f1" and metadata[b"prefcurate.schema"] == str(SCHEMA_VERSION).encode()
+    )
 
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path):
