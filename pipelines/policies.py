@@ -97,6 +97,7 @@ def _head(compared: Compared) -> Iterator[str]:
     found, asked = compared.found, compared.asked
     yield f"{compared.root}: {found.pairs:,} pairs, the same opinions for every policy; nobody was asked, nothing was written"
     yield f"min_accuracy {asked.min_accuracy:g}; in use: {asked.policies[0]}"
+    yield "before overrides, agreements of signals and truncation, which a run asks after the policy"
 
 
 def _decided(compared: Compared) -> Iterator[str]:

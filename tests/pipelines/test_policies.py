@@ -46,6 +46,7 @@ def test_all_pairs_as_each_policy_decides_them_and_nothing_is_written(store):
     assert compared.found.published[0] == sum(d not in ("drop", "hold") for d in decided)
     text = render(compared)
     assert "votes@1" in text and "per 100 gold pairs" in text and "side audit" in text
+    assert "before overrides, agreements of signals and truncation" in text
 
 
 def test_what_gold_says_of_a_pair_is_not_seen_when_it_is_decided(store):
