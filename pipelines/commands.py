@@ -1,5 +1,6 @@
 """What the commands of `prefcurate` share: their arguments, and what happens around each."""
 
+import gc
 from contextlib import AbstractContextManager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
@@ -40,6 +41,8 @@ def run_line(
     from prefcurate.pipelines.summary import summary
     from prefcurate.transforms.store.trouble import explained
 
+    # What has been imported stays; looking through all of it for garbage again and again takes a fifth of the time.
+    gc.freeze()
     console = Console(emoji=False)
     text = log_format is LogFormat.TEXT
     progress = Progress(console, None if text else json_logger())

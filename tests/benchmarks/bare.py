@@ -20,6 +20,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
+from itertools import pairwise
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -105,8 +106,10 @@ def _read(shards: int, out: Path, same: Mapping[str, str | None], name: str) -> 
     kept = [row for row in rows if row is not None]
     table = pa.Table.from_pylist(kept, schema=_FACTS)
     owner = np.array([canonical.shard_of(row["prompt_id"], shards) for row in kept])
-    for shard in range(shards):
-        mine = table.filter(pa.array(owner == shard))
+    table = table.take(pa.array(np.argsort(owner, kind="stable")))
+    ends = np.searchsorted(np.sort(owner), np.arange(shards + 1))
+    for shard, (start, end) in enumerate(pairwise(ends.tolist())):
+        mine = table.slice(start, end - start)
         pq.write_table(mine, out / f"staged-{shard}-{Path(name).stem}.parquet", compression="lz4")
 
 

@@ -9,13 +9,15 @@ import pytest
 
 from tests.e2e.line import DATA, SOURCES, config, contents, prefcurate, tree
 
+ONE = "--direct_num_workers=1"
+"""The quickest where there is little to do."""
+
 
 @pytest.fixture(scope="module")
 def first(tmp_path_factory) -> tuple[Path, str]:
     """One undisturbed run: its folder, and what it printed."""
     folder = tmp_path_factory.mktemp("line")
-    # The other runs of this module take the default, several processes: their bytes must be the same.
-    return folder, prefcurate("run", str(config(folder)), "--direct_num_workers=1")
+    return folder, prefcurate("run", str(config(folder)), ONE)
 
 
 def query(root: Path, sql: str) -> list[dict]:
@@ -72,7 +74,7 @@ def test_an_unchanged_rerun_touches_nothing(first):
     assert tree(folder / "store") == before
 
 
-def test_the_order_of_sources_and_files_changes_nothing(first, tmp_path):
+def test_the_order_of_sources_and_files_changes_nothing_nor_does_the_number_of_processes(first, tmp_path):
     sources = [
         source | ({"path": source["path"][::-1]} if isinstance(source["path"], list) else {})
         for source in reversed(SOURCES)
@@ -86,21 +88,21 @@ def test_a_shuffled_export_changes_nothing(tmp_path):
     votes = tmp_path / "votes.jsonl"
     votes.write_text("\n".join(lines))
     path = config(tmp_path, [*SOURCES[:2], SOURCES[2] | {"path": str(votes)}])
-    prefcurate("run", str(path))
+    prefcurate("run", str(path), ONE)
     # The new file is a fact of its own, and so is in which of its lines an opinion stands.
     facts_of_files = ("intakes", "occurrences")
     before = contents(tmp_path / "store", but=facts_of_files)
     random.Random(5).shuffle(lines)
     votes.write_text("\n".join(lines))
-    prefcurate("run", str(path))
+    prefcurate("run", str(path), ONE)
     assert contents(tmp_path / "store", but=facts_of_files) == before
     assert query(tmp_path / "store", "SELECT count(*) AS n FROM occurrences WHERE source = 'lfqa'") == [{"n": 65}]
 
 
 def test_a_new_source_adds_only_what_is_new(first, tmp_path):
-    prefcurate("run", str(config(tmp_path, SOURCES[:2])))
+    prefcurate("run", str(config(tmp_path, SOURCES[:2])), ONE)
     old = {row["text_id"] for row in query(tmp_path / "store", "SELECT text_id FROM embeddings")}
-    printed = prefcurate("run", str(config(tmp_path)))
+    printed = prefcurate("run", str(config(tmp_path)), ONE)
     (counted,) = query(tmp_path / "store", "SELECT count(*) AS n FROM embeddings")
     assert f"(+{counted['n'] - len(old):,})" in next(line for line in printed.splitlines() if "embed" in line)
     facts = ("comparisons", "occurrences", "embeddings", "attributes", "quarantine")

@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -343,13 +344,16 @@ class _StagedFile:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        waiting = pa.concat_tables(self._waiting)
+        waiting = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting, self._characters = [], 0
-        for shard in sorted(pc.unique(waiting["shard"]).to_pylist()):
-            rows = waiting.filter(pc.equal(waiting["shard"], shard))
-            self._writer.write_table(rows, row_group_size=rows.num_rows)
-            self._groups[shard].append(self._written)
+        # Arrow sorts stably: rows of a shard stay in the order of the file.
+        waiting = waiting.take(pc.sort_indices(waiting, [("shard", "ascending")]))
+        start = 0
+        for shard, count in zip(*np.unique(waiting["shard"].to_numpy(), return_counts=True), strict=True):
+            self._writer.write_table(waiting.slice(start, count), row_group_size=count)
+            self._groups[int(shard)].append(self._written)
             self._written += 1
+            start += count
 
     def slices(self) -> tuple[Slice, ...]:
         return tuple(Slice(shard, self._path, tuple(groups)) for shard, groups in sorted(self._groups.items()))
