@@ -52,11 +52,11 @@ class Measured:
     bare: Cost | None = None
 
 
-def write_config(folder: Path, count: int) -> Path:
+def write_config(folder: Path, count: int, shards: int | None = None) -> Path:
     """A configuration whose store lies beside it."""
     values = {
         "store": "store",
-        "shards": 2 ** max(1, math.ceil(math.log2(count / SHARD_ROWS))),
+        "shards": shards or 2 ** max(1, math.ceil(math.log2(count / SHARD_ROWS))),
         "sources": [{"name": "made", "format": "mapping", "path": "rows", "licence": "MIT", "fields": FIELDS}],
         "benchmarks": [{"name": "gsm8k", "path": str(GSM8K), "text": "question"}],
         "gold": {"annotators": ["person:*/expert-*"], "audit": 0.4},
