@@ -9,19 +9,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefcurate.pipelines.plain import line, neutral, wrapped
+from prefcurate.transforms.measures.personal import masked
 from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import Release, current_id, open_release
 from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.store import Store
 
-Kind = Literal["added", "removed", "moved", "flipped", "redecided", "probability", "details"]
+Kind = Literal["added", "removed", "moved", "flipped", "redecided", "band", "probability", "details"]
 KINDS: dict[Kind, str] = {
     "moved": "in another split (this must never happen: please report it)",
     "flipped": "published with the opposite label",
     "redecided": "same label, decided otherwise",
-    "probability": "same decision, p_chosen moved by more than 0.05",
-    "details": "same label and probability; weight, sources or licences changed",
+    "band": "same decision, in another curriculum band",
+    "probability": "same decision and band, p_chosen moved by more than 0.05",
+    "details": "same label and band; weight, sources, licences or masked texts changed, or p_chosen by a little",
     "added": "added",
     "removed": "removed",
 }
@@ -50,8 +52,20 @@ class Change:
 
 
 @dataclass(frozen=True)
+class BandMove:
+    """How many pairs went from one curriculum band to another."""
+
+    before: str
+    after: str
+    pairs: int
+
+
+@dataclass(frozen=True)
 class ReleaseDiff:
-    """What changed from release `a` to release `b`: rows of each, counts with reasons, some examples, and by what each was decided."""
+    """What changed from release `a` to release `b`: rows of each, counts with reasons, some examples, and by what each was decided.
+
+    `bands` counts all pairs of both releases that changed their band, whatever else happened to them.
+    """
 
     a: str
     b: str
@@ -61,27 +75,46 @@ class ReleaseDiff:
     reasons: tuple[Reason, ...]
     examples: tuple[Change, ...]
     decided_by: tuple[str, str] = ("", "")
+    bands: tuple[BandMove, ...] = ()
 
     def count(self, kind: Kind) -> int:
         """Pairs that changed in one way."""
         return sum(each.pairs for each in self.reasons if each.kind == kind)
 
 
+# No text goes through a join: it would be held in memory. Two releases hold the same two texts of a pair, but for personal data that one masks.
+_MET = """
+    CREATE TEMP TABLE met AS
+    WITH one AS (SELECT * EXCLUDE (prompt, chosen, rejected), hash(prompt) AS asked, hash(chosen) AS won, hash(rejected) AS lost FROM rows_a),
+    two AS (SELECT * EXCLUDE (prompt, chosen, rejected), hash(prompt) AS asked, hash(chosen) AS won, hash(rejected) AS lost FROM rows_b)
+    SELECT coalesce(a.comparison_id, b.comparison_id) AS comparison_id, a, b, CASE WHEN a.won = b.won OR a.lost = b.lost THEN false
+        WHEN a.won = b.lost OR a.lost = b.won THEN true END AS flipped
+    FROM one a FULL JOIN two b USING (comparison_id)
+"""
+_UNTOLD = """
+    SELECT comparison_id, [m.content FOR m IN chosen] FROM {} SEMI JOIN
+        (FROM met WHERE flipped IS NULL AND a.comparison_id IS NOT NULL AND b.comparison_id IS NOT NULL) USING (comparison_id)
+    ORDER BY comparison_id
+"""
+_TOLD = """
+    CREATE TEMP MACRO told(pair) AS CASE WHEN pair.comparison_id IS NULL THEN 'not published' ELSE pair.split || ', ' || pair.decision || ' by '
+        || pair.label_source || printf(', p_chosen %.3f, weight %.3f', pair.p_chosen, pair.weight) || coalesce(', ' || pair.band, '') END
+"""
+# Before there were bands they were null, which is no other band.
 _PAIRS = """
     CREATE TEMP TABLE pairs AS
-    WITH one AS (SELECT *, hash(chosen) AS side FROM rows_a), two AS (SELECT *, hash(chosen) AS side FROM rows_b)
-    SELECT coalesce(a.comparison_id, b.comparison_id) AS comparison_id,
-        CASE WHEN a.comparison_id IS NULL THEN 'added' WHEN b.comparison_id IS NULL THEN 'removed'
-            WHEN a.split <> b.split THEN 'moved' WHEN a.side <> b.side THEN 'flipped'
+    SELECT comparison_id, CASE WHEN a.comparison_id IS NULL THEN 'added' WHEN b.comparison_id IS NULL THEN 'removed'
+            WHEN a.split <> b.split THEN 'moved' WHEN flipped THEN 'flipped'
             WHEN a.decision <> b.decision OR a.label_source <> b.label_source THEN 'redecided'
+            WHEN a.band <> b.band THEN 'band'
             WHEN abs(a.p_chosen - b.p_chosen) > $moved THEN 'probability'
-            WHEN a.weight <> b.weight OR a.sources <> b.sources OR a.licences <> b.licences
-                OR a.p_chosen <> b.p_chosen THEN 'details' END AS kind,
-        CASE WHEN a.comparison_id IS NOT NULL THEN a.split || ', ' || a.decision || ' by ' || a.label_source
-            || printf(', p_chosen %.3f, weight %.3f', a.p_chosen, a.weight) ELSE 'not published' END AS before,
-        CASE WHEN b.comparison_id IS NOT NULL THEN b.split || ', ' || b.decision || ' by ' || b.label_source
-            || printf(', p_chosen %.3f, weight %.3f', b.p_chosen, b.weight) ELSE 'not published' END AS after
-    FROM one a FULL JOIN two b USING (comparison_id)
+            WHEN a.weight <> b.weight OR a.sources <> b.sources OR a.licences <> b.licences OR a.p_chosen <> b.p_chosen
+                OR a.asked <> b.asked OR a.won <> b.won OR a.lost <> b.lost THEN 'details' END AS kind,
+        told(a) AS before, told(b) AS after
+    FROM met
+"""
+_BANDS = """
+    SELECT a.band, b.band, count(*) FROM met WHERE a.band <> b.band GROUP BY ALL ORDER BY 3 DESC, 1, 2
 """
 _EXPLAINED = """
     CREATE TEMP TABLE explained AS
@@ -115,6 +148,9 @@ def diff(store: Store, a: str, b: str = "current", examples: int = 3) -> Release
         connection.register("withheld_a", one.dataset("withheld"))
         connection.register("withheld_b", two.dataset("withheld"))
         connection.register("consensus", _consensus(store, two))
+        connection.execute(_MET)
+        _compare_masked(connection)
+        connection.execute(_TOLD)
         connection.execute(_PAIRS, {"moved": MOVED})
         connection.execute(_EXPLAINED)
         counted = connection.sql(
@@ -122,10 +158,21 @@ def diff(store: Store, a: str, b: str = "current", examples: int = 3) -> Release
         ).fetchall()
         unchanged = connection.sql("SELECT count(*) FROM pairs WHERE kind IS NULL").fetchall()[0][0]
         shown = _examples(connection, examples)
+        bands = tuple(BandMove(*row) for row in connection.sql(_BANDS).fetchall())
     rows = [sum(release.manifest["rows"][split] for split in SPLITS) for release in (one, two)]
     reasons = tuple(Reason(*row) for row in counted)
     by = (_decided_by(one), _decided_by(two))
-    return ReleaseDiff(one.release_id, two.release_id, rows[0], rows[1], unchanged, reasons, shown, by)
+    return ReleaseDiff(one.release_id, two.release_id, rows[0], rows[1], unchanged, reasons, shown, by, bands)
+
+
+def _compare_masked(connection: duckdb.DuckDBPyConnection) -> None:
+    """Decides about the few pairs of which both responses hold personal data that one release masks and the other does not."""
+    one, two = (connection.sql(_UNTOLD.format(rows)).fetchall() for rows in ("rows_a", "rows_b"))
+    for (pair, before), (_, after) in zip(one, two, strict=True):
+        flipped = [masked(text or "")[0] for text in before] != [masked(text or "")[0] for text in after]
+        connection.execute(
+            "UPDATE met SET flipped = $flipped WHERE comparison_id = $pair", {"flipped": flipped, "pair": pair}
+        )
 
 
 def _decided_by(release: Release) -> str:
@@ -140,12 +187,20 @@ def _policies(found: ReleaseDiff) -> Iterable[str]:
         yield f"decided by {before} before, by {after} after"
 
 
+def _moves(found: ReleaseDiff) -> Iterable[str]:
+    """Which bands pairs went between: who trains by band sees another train set, whatever else is the same."""
+    if found.bands:
+        moves = ", ".join(f"{each.pairs:,} from {each.before} to {each.after}" for each in found.bands)
+        yield f"{sum(each.pairs for each in found.bands):,} pairs of both are in another curriculum band: {moves}"
+
+
 def render(found: ReleaseDiff) -> str:
     """The differences in words, for a terminal."""
     head = [
         f"release {found.a}: {found.rows_a:,} pairs",
         f"release {found.b}: {found.rows_b:,} pairs, of which {found.unchanged:,} are as they were",
         *_policies(found),
+        *_moves(found),
     ]
     if found.a == found.b:
         return "\n".join([*head[:1], "Both names mean this one release: nothing changed."])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from prefcurate.pipelines.diff import diff, render
+from prefcurate.pipelines.diff import BandMove, diff, render
 from prefcurate.transforms.publish.options import PublishOptions
 from prefcurate.transforms.store.store import Store, StoreError
 from tests.helpers import ingest, make_store, pair, source
@@ -56,11 +56,52 @@ def test_examples_say_before_and_after(changed):
     flipped = examples["flipped"]
     assert flipped.comparison_id == ids(store)["flipped"]["comparison_id"]
     assert flipped.prompt == "flipped"
-    assert flipped.before == "train, keep by consensus, p_chosen 0.900, weight 1.000"
-    assert flipped.after == "train, flip by consensus, p_chosen 0.950, weight 1.000"
+    assert flipped.before == "train, keep by consensus, p_chosen 0.900, weight 1.000, hard"
+    assert flipped.after == "train, flip by consensus, p_chosen 0.950, weight 1.000, hard"
     removed = [change for change in diff(store, a, b).examples if change.kind == "removed"]
     assert {change.reason for change in removed} >= {"withheld: dropped (opinions are split)"}
     assert len(diff(store, a, b, examples=1).examples) == 6
+
+
+def test_a_band_that_changed_is_told_whatever_else_is_the_same(tmp_path):
+    store = make_store(tmp_path, [pair(name, f"good {name}", f"bad {name}") for name in ("same", "banded", "both")])
+    decide_all(store, **dict.fromkeys(("same", "banded", "both"), {"agreement": 1.0}))
+    first = publish(store)
+    decide_all(
+        store, same={"agreement": 1.0}, banded={"agreement": 0.75}, both={"agreement": 0.4, "decision": "soften"}
+    )
+    publish(store)
+    found = diff(store, first.release_id)
+    assert {(each.kind, each.pairs) for each in found.reasons} == {("band", 1), ("redecided", 1)}
+    assert found.unchanged == 1
+    assert found.bands == (BandMove("easy", "hard", 1), BandMove("easy", "medium", 1))
+    (banded,) = [change for change in found.examples if change.kind == "band"]
+    assert (banded.prompt, banded.before[-6:], banded.after[-8:]) == ("banded", ", easy", ", medium")
+    text = render(found)
+    assert "2 pairs of both are in another curriculum band: 1 from easy to hard, 1 from easy to medium" in text
+    assert "1 same decision, in another curriculum band" in text
+    assert "curriculum" not in render(diff(store, "current"))
+
+
+def test_masked_texts_are_the_same_sides_and_a_flip_under_a_mask_is_a_flip(tmp_path):
+    mail = "write to {}@example-mail.org today"
+    store = make_store(
+        tmp_path,
+        [
+            pair("plain", "one", "two"),
+            pair("masked", mail.format("ann"), "no address"),
+            pair("both", mail.format("bob"), f"or {mail.format('eve')}"),
+            pair("turned", mail.format("joe"), f"or {mail.format('sue')}"),
+        ],
+    )
+    decide_all(store)
+    first = publish(store)
+    decide_all(store, turned={"decision": "flip", "label": "b", "p_a": 0.05})
+    publish(store, PublishOptions.model_validate({"splits": {"train": 1}, "mask_personal_data": True}))
+    found = diff(store, first.release_id)
+    assert {(each.kind, each.pairs) for each in found.reasons} == {("details", 2), ("flipped", 1)}
+    assert {change.prompt for change in found.examples if change.kind == "details"} == {"masked", "both"}
+    assert found.unchanged == 1
 
 
 def test_in_words(changed):
