@@ -31,8 +31,8 @@ import pyarrow as pa
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.formats.llm_rubric import QUESTIONS, said
 from prefcurate.transforms.consensus.bounds import interval
-from prefcurate.transforms.report.quality.findings import FEWEST, Quality, checks_of, find_quality
-from prefcurate.transforms.report.quality.opinions import Opinions
+from prefcurate.transforms.report.quality.findings import Quality, checks_of, find_quality
+from prefcurate.transforms.report.quality.opinions import FEWEST, Opinions
 from prefcurate.transforms.report.quality.rated import RATED, find_rated
 from tests.benchmarks.annotators.crowds import FAULTS, SHARED, Fault, Row, as_opinions, crowd, plant, with_planted
 
@@ -64,7 +64,7 @@ def faults_of(name: str) -> list[Fault]:
 
 def scores(opinions: Opinions, quality: Quality, with_models: bool) -> dict[str, np.ndarray]:
     """How good each annotator is to the baselines."""
-    y, others = opinions.label, np.sign(np.round(quality.others.total - quality.others.own, 9))
+    y, others = opinions.label, np.sign(np.round(quality.measured.others.lean, 9))
     counted = (y != 0) & (others != 0)
     found = {"majority": opinions.sums((counted & (y == others)) * 1.0) / np.maximum(1, opinions.sums(counted * 1.0))}
     if with_models:
@@ -115,7 +115,7 @@ def run(
     quality = find_quality(opinions)
     place = {who[0]: i for i, who in enumerate(opinions.annotators)}
     ids = [place[own[0]["annotator"]] for own in mine]
-    originals = {int(quality.twin[i]) for i in ids}
+    originals = {int(quality.measured.copies.of[i]) for i in ids}
     real = np.array([i not in ids and i not in originals for i in range(opinions.many)]) & (opinions.sums() >= FEWEST)
     called = np.array([bool(checks_of(quality, i)) for i in range(opinions.many)])
     accused = Counter(check for i in np.flatnonzero(real & called) for check in checks_of(quality, int(i)))
@@ -224,7 +224,7 @@ def real_ones(name: str) -> None:
     seen: dict[str, list[str]] = defaultdict(list)
     for i in range(opinions.many):
         for check in checks_of(quality, i):
-            value = quality.leaning.value[i]
+            value = quality.measured.leaning.value[i]
             seen[check].append(
                 f"{opinions.annotators[i][0].split('/')[-1]} ({int(n[i])}; follows {value[0]:.2f}, first {value[1]:+.2f}, longer {value[2]:+.2f}, formatted {value[3]:+.2f})"
             )

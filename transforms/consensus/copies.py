@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct
+from prefcurate.transforms.consensus.votes import Bools, Ints, Votes, distinct, neighbours
 
 _SHARED, _AGREEMENT = 30, 0.99
 """On fewer pairs nobody can tell a copy from somebody else who is good at it, such as a person asked about the doubtful ones."""
@@ -98,7 +98,7 @@ def _said(votes: Votes, name_of: Ints, counted: Bools) -> _Said:
 def _shared(said: _Said, pools: Bools) -> _Shared:
     heard = np.bincount(said.pair, minlength=1)
     said = said.keep(heard[said.pair] <= _VOTERS * _CHANNELS)
-    found = [_met(said, pools, step) for step in range(1, int(np.max(np.bincount(said.pair, minlength=1))))]
+    found = [_met(said, pools, left, right) for left, right in neighbours(said.pair)]
     nothing = np.zeros(0, np.int64)
     keys, inverse = np.unique(np.concatenate([nothing, *(key for key, _ in found)]), return_inverse=True)
     same = np.concatenate([nothing, *(same for _, same in found)])
@@ -114,11 +114,11 @@ def _shared(said: _Said, pools: Bools) -> _Shared:
     return _Shared(two[first] // len(pools), two[first] % len(pools), pairs[first], agreed[first])
 
 
-def _met(said: _Said, pools: Bools, step: int) -> tuple[Ints, Bools]:
-    """Where two names speak of one pair: which, in which channels, and whether they say the same. What is said of a pair lies side by side."""
-    left, right = slice(None, -step), slice(step, None)
-    meets = (said.pair[left] == said.pair[right]) & (said.name[left] != said.name[right])
-    one, other = said.name[left][meets], said.name[right][meets]
-    key = ((one * len(pools) + other) * _CHANNELS + said.channel[left][meets]) * _CHANNELS + said.channel[right][meets]
-    votes, tallies = ((v[left][meets] == v[right][meets]) for v in (said.vote, said.tally))
+def _met(said: _Said, pools: Bools, left: Ints, right: Ints) -> tuple[Ints, Bools]:
+    """Where two names speak of one pair: which, in which channels, and whether they say the same."""
+    meets = said.name[left] != said.name[right]
+    left, right = left[meets], right[meets]
+    one, other = said.name[left], said.name[right]
+    key = ((one * len(pools) + other) * _CHANNELS + said.channel[left]) * _CHANNELS + said.channel[right]
+    votes, tallies = (v[left] == v[right] for v in (said.vote, said.tally))
     return key, np.where(pools[one] | pools[other], tallies, votes)

@@ -1,6 +1,7 @@
 """Votes as integers: what the label model learns from, without any text."""
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -151,7 +152,8 @@ def votes_of(tables: Sequence[pa.Table]) -> Votes:
     offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
     shard = np.repeat(np.arange(len(tables)), [table.num_rows for table in tables])
     names = pa.concat_tables([t.select(["annotator", "family", "kind"]) for t in tables]).unify_dictionaries()
-    annotator, who = _annotators(names)
+    # One annotator is one (name, family, kind); a name with two families is two annotators that share a name.
+    annotator, who = named(names.columns)
     found, pair = np.unique(_joined(tables, "pair") + offsets[shard], return_inverse=True)
     label, order, judgement = (_joined(tables, name) for name in ("label", "order", "judgement"))
     by_key = np.lexsort((judgement, order, label, annotator, pair))
@@ -181,19 +183,22 @@ def _joined(tables: Sequence[pa.Table], name: str) -> NDArray[Any]:
     return np.concatenate(parts) if parts else np.zeros(0, dtype)
 
 
-def _annotators(names: pa.Table) -> tuple[Ints, list[tuple[str, str, str]]]:
-    # One annotator is one (name, family, kind); a name with two families is two annotators that share a name.
-    codes = [c.combine_chunks() for c in names.columns]
-    arrays = [c.chunk(0) if isinstance(c, pa.ChunkedArray) else c for c in codes]
-    index = [a.indices.to_numpy(zero_copy_only=False).astype(np.int64) for a in arrays]
-    rows, inverse = distinct(*index)
-    who = [
-        tuple(a.dictionary[int(i)].as_py() for a, i in zip(arrays, row, strict=True)) for row in zip(*rows, strict=True)
-    ]
-    order = sorted(range(len(who)), key=lambda i: who[i])
-    rank = np.empty(len(who), np.int64)
-    rank[order] = np.arange(len(who))
-    return rank[inverse], [who[i] for i in order]
+def named(columns: Sequence[pa.ChunkedArray]) -> tuple[Ints, list[tuple[Any, ...]]]:
+    """Which of the distinct rows each row is, and these, sorted.
+
+    Args:
+        columns: of names, as dictionaries that all chunks share (`Table.unify_dictionaries`).
+    """
+    parts = [column.combine_chunks() for column in columns]
+    parts = [part.chunk(0) if isinstance(part, pa.ChunkedArray) else part for part in parts]
+    found, inverse = distinct(*(part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in parts))
+    words = [part.dictionary.to_pylist() for part in parts]
+    rows = zip(*(column.tolist() for column in found), strict=True)
+    told = [tuple(word[code] for word, code in zip(words, row, strict=True)) for row in rows]
+    sort = sorted(range(len(told)), key=told.__getitem__)
+    rank = np.empty(len(told), np.int64)
+    rank[sort] = np.arange(len(told))
+    return rank[inverse], [told[place] for place in sort]
 
 
 def distinct(*columns: Ints) -> tuple[list[Ints], Ints]:
@@ -206,6 +211,22 @@ def distinct(*columns: Ints) -> tuple[list[Ints], Ints]:
     place = np.empty(len(order), np.int64)
     place[order] = np.cumsum(new) - 1
     return [column[new] for column in sorted_], place
+
+
+def neighbours(group: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """Every two entries of one group, as the places of the earlier and of the later one; those at one distance from each other at a time.
+
+    Args:
+        group: sorted.
+    """
+    left = np.flatnonzero(group[1:] == group[:-1])
+    for step in itertools.count(1):
+        if not len(left):
+            return
+        yield left, left + step
+        # Whoever has none so far away has none further away.
+        left = left[left + step + 1 < len(group)]
+        left = left[group[left] == group[left + step + 1]]
 
 
 def majority(pair: Ints, label: Ints, pairs: int) -> Ints:

@@ -20,6 +20,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,11 +73,8 @@ def alpha_sums(prompt_ids: Sequence[str], counts: Ints) -> AlphaSums:
     ids, prompt = np.unique(np.asarray(prompt_ids, dtype=str)[several], return_inverse=True)
     by_prompt = np.zeros((len(ids), _columns(counts.shape[1])), np.float64)
     np.add.at(by_prompt, prompt.reshape(-1), _of_pairs(counts))
-    sums = np.zeros((1 + REPLICATES, by_prompt.shape[1]), np.float64)
-    for start in range(0, len(ids), _BATCH):
-        batch = slice(start, start + _BATCH)
-        # Whole numbers below 2**53: floats add them exactly, in any order.
-        sums += _weights(ids[batch]).T @ by_prompt[batch]
+    # Whole numbers below 2**53: floats add them exactly, in any order.
+    sums = drawn(np.array([int(prompt_id[:16], 16) for prompt_id in ids], np.uint64), by_prompt)
     return AlphaSums(len(ids), len(counts), int(counts.sum()), sums.astype(np.int64))
 
 
@@ -120,14 +118,25 @@ def _alpha(found: AlphaSums, difference: Floats) -> Estimate | None:
     apart = difference[one, other]
     disagreement = observed @ apart
     expected = (given[:, one] * given[:, other]) @ apart
-    known = expected > 0
-    if not known[0]:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alphas = np.where(expected > 0, 1.0 - (n - 1) * disagreement / expected, np.nan)
+    return estimate(alphas, found.prompts)
+
+
+def estimate(values: Floats, prompts: int) -> Estimate | None:
+    """A value with its interval, of its replicates; None where it is not known.
+
+    Args:
+        values: of all prompts as they are, then of each replicate; NaN where it cannot be computed.
+        prompts: that they rest on.
+    """
+    value, again = float(values[0]), values[1:][~np.isnan(values[1:])]
+    if np.isnan(value):
         return None
-    alphas = 1.0 - (n[known] - 1) * disagreement[known] / expected[known]
-    if found.prompts < FEWEST_PROMPTS:
-        return Estimate(round(float(alphas[0]), 6), None, None)
-    low, high = np.quantile(alphas[1:], [0.025, 0.975])
-    return Estimate(round(float(alphas[0]), 6), round(float(low), 6), round(float(high), 6))
+    if prompts < FEWEST_PROMPTS or not len(again):
+        return Estimate(round(value, 6), None, None)
+    low, high = np.quantile(again, [0.025, 0.975])
+    return Estimate(round(value, 6), round(float(low), 6), round(float(high), 6))
 
 
 def _columns(values: int) -> int:
@@ -142,14 +151,23 @@ def _of_pairs(counts: Ints) -> Floats:
     return np.hstack([coincidences, counts.astype(np.float64)])
 
 
-def _weights(prompt_ids: NDArray[np.str_]) -> Floats:
-    """How often each prompt is drawn: in the first column once, then in each replicate."""
-    return replicates(np.array([int(prompt_id[:16], 16) for prompt_id in prompt_ids], np.uint64))
+def drawn(keys: NDArray[np.uint64], columns: Floats | csr_matrix) -> Floats:
+    """Sums over prompts: of all as they are, then of each replicate.
 
+    Args:
+        keys: of the prompts, hashes.
+        columns: what each prompt adds, float64[prompts, columns].
 
-def replicates(keys: NDArray[np.uint64]) -> Floats:
-    """How often what has a key is drawn: in the first column once, then in each replicate; float64[keys, 1 + REPLICATES]."""
-    return np.hstack([np.ones((len(keys), 1)), _poisson()[_random(keys, REPLICATES)]])
+    Returns:
+        float64[1 + REPLICATES, columns].
+    """
+    sums = np.zeros((columns.shape[1], 1 + REPLICATES))
+    # In batches: the draws of a million prompts would take 8 GB.
+    for start in range(0, len(keys), _BATCH):
+        batch = slice(start, start + _BATCH)
+        times = np.hstack([np.ones((len(keys[batch]), 1)), _poisson()[_random(keys[batch], REPLICATES)]])
+        sums += columns[batch].T @ times
+    return sums.T
 
 
 def _random(keys: NDArray[np.uint64], many: int) -> NDArray[np.uint16]:

@@ -26,10 +26,11 @@ from prefcurate.transforms.report.findings import (
     Spent,
 )
 from prefcurate.transforms.report.proof import proof_of
+from prefcurate.transforms.report.quality.agreement import label_kappas
 from prefcurate.transforms.report.quality.findings import Quality
-from prefcurate.transforms.report.quality.habits import FEWEST
+from prefcurate.transforms.report.quality.opinions import FEWEST
 from prefcurate.transforms.report.quality.rated import find_rated
-from prefcurate.transforms.report.quality.rows import AnnotatorQuality, label_kappas
+from prefcurate.transforms.report.quality.rows import AnnotatorQuality
 from prefcurate.transforms.report.quality.shard import read_ratings
 from prefcurate.transforms.report.shard import SHOWN, Candidate, ShardFigures
 from prefcurate.transforms.report.side_by_side import voices
@@ -82,7 +83,7 @@ def gather(
         agreement=tuple(agreements(audited)),
         baseline=longer_baseline(audited),
         longer=(*_longer(shards), *_longer_of_audited(audited)),
-        voices=voices((figures.sources for figures in shards), label_kappas(quality)),
+        voices=voices((figures.sources for figures in shards), label_kappas(quality.measured)),
         rated=find_rated(read_ratings(figures.opinions for figures in shards)),
         attention=tuple(sorted((row for row in annotators if row.rank), key=lambda row: row.rank or 0)[:ANNOTATORS]),
         looked_at=sum(row.n >= FEWEST for row in annotators),

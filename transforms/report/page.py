@@ -10,7 +10,7 @@ from prefcurate.transforms.publish.fates import REASONS
 from prefcurate.transforms.report import words
 from prefcurate.transforms.report.examples import Example
 from prefcurate.transforms.report.findings import Agreement, Findings, Longer, Spent
-from prefcurate.transforms.report.quality.habits import FEWEST
+from prefcurate.transforms.report.quality.opinions import FEWEST
 from prefcurate.transforms.report.quality.words import LOOKS_LIKE
 from prefcurate.transforms.report.voices import Voice
 

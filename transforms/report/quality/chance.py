@@ -6,6 +6,8 @@ import numpy as np
 
 from prefcurate.transforms.report.quality.opinions import Bools, Floats
 
+FALSE_ALARMS = 0.05
+"""The rate of false discoveries at which something is said of an annotator, for each sort of finding."""
 FEWEST_PEERS = 10
 """Annotators from which what is usual among them is estimated from themselves."""
 FEWEST_OTHERS = 3
@@ -56,19 +58,17 @@ def weighted_median(values: Floats, weights: Floats) -> float:
     return float(values[order][min(len(values) - 1, int(np.searchsorted(share, 0.5)))])
 
 
-def corrected(p: Floats, among: Bools) -> Floats:
+def corrected(p: Floats) -> Floats:
     """The smallest false discovery rate at which each is called (Benjamini & Hochberg 1995), among those that were tested.
 
     Args:
-        p: one entry an annotator; NaN where nothing was tested.
-        among: who is tested with whom; the others get NaN.
+        p: one entry an annotator; NaN where nothing was tested, and stays so.
     """
     q = np.full(len(p), np.nan)
-    tested = np.flatnonzero(among & np.isfinite(p))
-    if len(tested):
-        order = tested[np.argsort(p[tested], kind="stable")]
-        rates = p[order] * len(order) / np.arange(1, len(order) + 1)
-        q[order] = np.minimum(1.0, np.minimum.accumulate(rates[::-1])[::-1])
+    tested = np.flatnonzero(np.isfinite(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    rates = p[order] * len(order) / np.arange(1, len(order) + 1)
+    q[order] = np.minimum(1.0, np.minimum.accumulate(rates[::-1])[::-1])
     return q
 
 
@@ -98,13 +98,13 @@ def unusual(values: Floats, errors: Floats, among: Bools, size: float, middle: f
     known = Usual(0.0 if middle is None else middle, 0.0)
     if len(mine) >= FEWEST_PEERS or middle is not None:
         if len(mine) >= FEWEST_PEERS:
-            known = usual(values[mine], errors[mine], middle)
+            own = usual(values[mine], errors[mine])
+            # All may lean to one side: that is no spread, and where a middle is known, no excuse.
+            known = Usual(own.middle if middle is None else middle, own.spread)
         together = np.sqrt(errors[mine] ** 2 + known.spread**2)
-        away = (values[mine] - known.middle) / together
-        tested = mine[can_tell(together, size)]
-        high[mine], low[mine] = upper(away), upper(-away)
-        untested = np.setdiff1d(mine, tested)
-        high[untested] = low[untested] = np.nan
+        told = can_tell(together, size)
+        away = ((values[mine] - known.middle) / together)[told]
+        high[mine[told]], low[mine[told]] = upper(away), upper(-away)
     elif len(mine) > FEWEST_OTHERS:
         known = usual(values[mine], errors[mine])
         for one in mine.tolist():

@@ -1,36 +1,24 @@
-"""What is found of each annotator: every figure, and what of it excludes chance."""
+"""What of each annotator's figures excludes chance, and is large enough to matter."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from prefcurate.transforms.consensus.votes import distinct
-from prefcurate.transforms.report.quality.chance import FEWEST_PEERS, Usual, can_tell, corrected, unusual, upper, usual
-from prefcurate.transforms.report.quality.copies import ALIKE, twins
-from prefcurate.transforms.report.quality.habits import (
-    FEWEST,
-    FIRST,
-    FOLLOWS,
-    FORMATTED,
-    LONGER,
-    Drift,
-    Haste,
-    Leanings,
-    Shares,
-    Streaks,
-    drift,
-    expected_answers,
-    haste,
-    leanings,
-    shares,
-    streaks,
+from prefcurate.transforms.report.quality.chance import (
+    FALSE_ALARMS,
+    FEWEST_PEERS,
+    Usual,
+    can_tell,
+    corrected,
+    unusual,
+    upper,
+    usual,
 )
-from prefcurate.transforms.report.quality.opinions import Bools, Floats, Ints, Opinions
-from prefcurate.transforms.report.quality.others import Others, what_others_say
+from prefcurate.transforms.report.quality.leanings import FIRST, FOLLOWS, FORMATTED, LONGER
+from prefcurate.transforms.report.quality.measured import Measured, measure
+from prefcurate.transforms.report.quality.opinions import FEWEST, Bools, Floats, Opinions
 
-FALSE_ALARMS = 0.05
-"""The rate of false discoveries at which something is said of an annotator, for each sort of finding."""
 CHECKS = (
     "against_others", "guessing", "one_answer", "first_shown", "second_shown", "longer", "shorter", "formatted", "plain",
     "streaks", "alternating", "too_fast", "worse_later", "better_later", "copy",
@@ -43,245 +31,145 @@ _ONE_ANSWER = 0.85
 _DRIFTS = 0.25
 _HASTY = 0.5
 _Z = 1.645
-_POOL_SHARE = 0.2
 _FULLY, _HALF = 0.8, 0.5
 """Sizes of effects that whoever is tested must be able to show."""
 
 
 @dataclass(frozen=True, eq=False)
 class Quality:
-    """All figures; one entry an annotator, in the order of `opinions.annotators`.
+    """What is measured of the annotators, and what is found of each; one entry an annotator.
 
     Attributes:
-        opinions, others, leaning, streak, answered, hurried, drifted: what they are computed from.
+        measured: the figures.
         q: by check, the false discovery rate at which it is called; NaN where it was not looked for.
         found: by check, whether it is: its rate is below `FALSE_ALARMS` and its size is worth a word.
-        usual: by group of annotators, how far one usually follows the others.
-        group: of each annotator: those of one source, kind and attribute are compared.
-        pool: crowds under one name, who have given a pair several answers: nothing is said of them.
-        placed: annotators of whose pairs it is known which response stands first.
-        twin: of each annotator, whom it says the same as; -1 for nobody.
     """
 
-    opinions: Opinions
-    others: Others
-    leaning: Leanings
-    streak: Streaks
-    answered: Shares
-    hurried: Haste
-    drifted: Drift
+    measured: Measured
     q: Mapping[str, Floats]
     found: Mapping[str, Bools]
-    usual: tuple[Usual, ...]
-    group: Ints
-    pool: Bools
-    placed: Bools
-    twin: Ints
-    twin_shared: Ints
-    twin_same: Ints
 
 
 def find_quality(opinions: Opinions) -> Quality:
-    """Everything about every annotator.
-
-    Copies are looked for first and count as one from there on: two who guess alike would bear each other out.
-    """
-    group = _groups(opinions)
-    others = what_others_say(opinions)
-    leaning = leanings(opinions, others, group)
-    copied = _copies(opinions, expected_answers(opinions, others, leaning))
-    if (copied.twin >= 0).any():
-        others = what_others_say(opinions, _merged(opinions, copied.twin))
-        leaning = leanings(opinions, others, group)
-    streak = streaks(opinions, expected_answers(opinions, others, leaning))
-    answered, hurried, drifted = shares(opinions), haste(opinions, group), drift(opinions, others)
-    made = Quality(
-        opinions,
-        others,
-        leaning,
-        streak,
-        answered,
-        hurried,
-        drifted,
-        {},
-        {},
-        (),
-        group,
-        _pools(opinions),
-        _placed(opinions),
-        copied.twin,
-        copied.shared,
-        copied.same,
-    )
-    return _called(made, copied.q)
+    """Everything about every annotator."""
+    measured = measure(opinions)
+    n, group = measured.opinions.counts, measured.group
+    tested = _Tested.nothing(measured.opinions.many)
+    for one in np.unique(group).tolist():
+        among = (group == one) & (n >= FEWEST) & ~measured.pool
+        _follows(measured, among, tested)
+        _leans(measured, among, tested)
+        _answers_alike(measured, among, tested)
+        # A machine answers each question as if it were its first.
+        if measured.opinions.annotators[int(np.argmax(group == one))][1] == "person":
+            _in_streaks(measured, among, tested)
+            _drifts(measured, among, tested)
+    q = {check: corrected(p) for check, p in tested.p.items()} | {"copy": measured.copies.q}
+    big = tested.big | {"copy": ~measured.pool}
+    found = {check: big[check] & (np.nan_to_num(q[check], nan=1.0) < FALSE_ALARMS) for check in CHECKS}
+    return Quality(measured, q, found)
 
 
-def _pools(opinions: Opinions) -> Bools:
-    """People's names under which a fifth of the pairs have answers of several acts: crowds without names of their own."""
-    judged, _ = distinct(opinions.who, opinions.item, opinions.act)
-    (who, _), pair = distinct(*judged[:2])
-    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=opinions.many)
-    person = np.array([kind == "person" for _, kind, *_ in opinions.annotators], bool)
-    pools: Bools = person & (several >= _POOL_SHARE * np.maximum(1, np.bincount(who, minlength=opinions.many)))
-    return pools
-
-
-def _placed(opinions: Opinions) -> Bools:
-    placed: Bools = opinions.sums((opinions.first != 0) * 1.0) > opinions.counts / 2
-    return placed
-
-
-def _groups(opinions: Opinions) -> Ints:
-    keys = [(kind, source, attribute) for _, kind, source, attribute in opinions.annotators]
-    places = {key: place for place, key in enumerate(sorted(set(keys)))}
-    return np.array([places[key] for key in keys], np.int64)
+def checks_of(quality: Quality, annotator: int) -> tuple[str, ...]:
+    """What is found of one annotator, the gravest first."""
+    return tuple(check for check in CHECKS if quality.found[check][annotator])
 
 
 @dataclass(frozen=True, eq=False)
-class _Copied:
-    twin: Ints
-    shared: Ints
-    same: Ints
-    q: Floats
+class _Tested:
+    """By check and annotator: the p-value, NaN where it was not looked for, and whether the effect is large enough."""
+
+    p: dict[str, Floats]
+    big: dict[str, Bools]
+
+    @classmethod
+    def nothing(cls, many: int) -> "_Tested":
+        return cls({c: np.full(many, np.nan) for c in CHECKS}, {c: np.zeros(many, bool) for c in CHECKS})
+
+    def add(self, check: str, who: Bools, p: Floats, big: Bools) -> None:
+        self.p[check][who] = p[who]
+        self.big[check][who] = big[who]
 
 
-def _copies(opinions: Opinions, expected: Floats) -> _Copied:
-    found = twins(opinions, expected)
-    q = corrected(found.p, np.ones(len(found.p), bool))
-    twin, shared, same = (
-        np.full(opinions.many, -1),
-        np.zeros(opinions.many, np.int64),
-        np.zeros(opinions.many, np.int64),
-    )
-    best = np.full(opinions.many, np.nan)
-    told = (q < FALSE_ALARMS) & (found.same >= ALIKE * found.shared)
-    for i in sorted(np.flatnonzero(told).tolist(), key=lambda i: (found.shared[i], found.same[i])):
-        for one, other in ((found.one[i], found.other[i]), (found.other[i], found.one[i])):
-            twin[one], shared[one], same[one], best[one] = other, found.shared[i], found.same[i], q[i]
-    return _Copied(twin, shared, same, best)
-
-
-def _merged(opinions: Opinions, twin: Ints) -> Ints:
-    """Families with those of copies put together."""
-    of = np.zeros(opinions.many, np.int64)
-    of[opinions.who] = opinions.family
-    root = np.arange(int(opinions.family.max()) + 1)
-    for one in np.flatnonzero(twin >= 0).tolist():
-        low, high = sorted((root[of[one]], root[of[twin[one]]]))
-        root = np.where(root == high, low, root)
-    merged: Ints = root[opinions.family]
-    return merged
-
-
-def _called(made: Quality, copied: Floats) -> Quality:
-    opinions, n = made.opinions, made.opinions.counts
-    many = opinions.many
-    p = {check: np.full(many, np.nan) for check in CHECKS}
-    big = {check: np.zeros(many, bool) for check in CHECKS}
-    groups = []
-    # A machine answers each question as if it were its first.
-    by_people = {int(g) for g, (_, kind, *_) in zip(made.group, opinions.annotators, strict=True) if kind == "person"}
-    for one in range(int(made.group.max()) + 1 if many else 0):
-        among = (made.group == one) & (n >= FEWEST) & ~made.pool
-        groups.append(_follows(made, among, p, big))
-        _leans(made, among, p, big)
-        _answers_alike(made, among, p, big)
-        if one in by_people:
-            _in_streaks(made, among, p, big)
-            _drifts(made, among, p, big)
-    everyone = np.ones(many, bool)
-    q = {check: corrected(p[check], everyone) for check in CHECKS}
-    q["copy"], big["copy"] = copied, np.isfinite(copied) & ~made.pool
-    found = {check: big[check] & (np.nan_to_num(q[check], nan=1.0) < FALSE_ALARMS) for check in CHECKS}
-    return replace(made, q=q, found=found, usual=tuple(groups))
-
-
-def _follows(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> Usual:
+def _follows(measured: Measured, among: Bools, tested: _Tested) -> None:
     """Who follows the others much less than is usual, or goes against them; and who is too quick to do as well as usual."""
-    value, error = made.leaning.value[:, FOLLOWS], made.leaning.error[:, FOLLOWS]
+    value, error = measured.leaning.value[:, FOLLOWS], measured.leaning.error[:, FOLLOWS]
     among = among & np.isfinite(error)
     middle = usual(value[among], error[among]).middle
-    told = unusual(value, error, among, middle)
-    few = among.sum() < FEWEST_PEERS
-    # Among few, who differ, only who does not reach half of the middle is called.
-    half = np.where(can_tell(error, middle), upper((_GUESSING * middle - value) / error), np.nan)
-    p["guessing"][among] = (half if few else told.low)[among]
-    against = among & can_tell(error, middle)
-    p["against_others"][against] = upper(-value / error)[against]
-    big["against_others"] |= among & (value < 0)
-    big["guessing"] |= among & (value < _GUESSING * middle)
-    hurried = among & (made.hurried.timed >= FEWEST)
-    p["too_fast"][hurried] = made.hurried.p[hurried]
-    big["too_fast"] |= hurried & (made.hurried.hasty > _HASTY * made.hurried.timed) & (value + _Z * error < middle)
-    return told.usual
+    telling = can_tell(error, middle)
+    if among.sum() < FEWEST_PEERS:
+        # Among few, who differ, only who does not reach half of the middle is called.
+        guessing = np.where(telling, upper((_GUESSING * middle - value) / error), np.nan)
+    else:
+        guessing = unusual(value, error, among, middle).low
+    tested.add("guessing", among, guessing, value < _GUESSING * middle)
+    tested.add("against_others", among & telling, upper(-value / error), value < 0)
+    hurried = measured.hurried
+    slips = (hurried.hasty > _HASTY * hurried.timed) & (value + _Z * error < middle)
+    tested.add("too_fast", among & (hurried.timed >= FEWEST), hurried.p, slips)
 
 
-def _leans(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
+def _leans(measured: Measured, among: Bools, tested: _Tested) -> None:
     """Who leans to a place, to length or to looks further than is usual; to a place that is drawn, than nobody should."""
-    drawn = made.opinions.sums(made.opinions.shown * 1.0) > made.opinions.counts / 2
+    drawn = measured.opinions.sums(measured.opinions.shown * 1.0) > measured.opinions.counts / 2
     for column, up, down in (
         (FIRST, "first_shown", "second_shown"),
         (LONGER, "longer", "shorter"),
         (FORMATTED, "formatted", "plain"),
     ):
-        value, error, own, own_error = (
-            getattr(made.leaning, name)[:, column] for name in ("value", "error", "own", "own_error")
-        )
-        parts = ((among & drawn, 0.0), (among & ~drawn, None)) if column == FIRST else ((among, None),)
-        for part, middle in parts:
-            # Few annotators differ too much in all else for a usual one to be known: their own slopes are compared.
-            few = middle is None and part.sum() < FEWEST_PEERS
-            seen = own if few else value
-            told = unusual(seen, own_error if few else error, part, _FULLY, middle)
-            p[up][part], p[down][part] = told.high[part], told.low[part]
-            further = seen - told.usual.middle
-            typical = usual(own[part & np.isfinite(own_error)], own_error[part & np.isfinite(own_error)], middle).middle
-            with np.errstate(invalid="ignore"):
-                # Who follows nobody leans less to what is better, and that is often the longer: own slopes must say so too.
-                surely = np.where(np.isfinite(own_error), (own - typical) / own_error, 0.0)
-            big[up] |= part & (further > _LEANS) & (surely > _Z) & (own > _LEANS / 2)
-            big[down] |= part & (further < -_LEANS) & (surely < -_Z) & (own < -_LEANS / 2)
+        for part, middle in ((among & drawn, 0.0), (among & ~drawn, None)) if column == FIRST else ((among, None),):
+            _lean(measured, column, part, middle, (up, down), tested)
 
 
-def _answers_alike(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
+def _lean(
+    measured: Measured, column: int, among: Bools, middle: float | None, checks: tuple[str, str], tested: _Tested
+) -> None:
+    leaning = measured.leaning
+    value, error = leaning.value[:, column], leaning.error[:, column]
+    own, own_error = leaning.own[:, column], leaning.own_error[:, column]
+    if middle is None and among.sum() < FEWEST_PEERS:
+        # Few annotators differ too much in all else for a usual one to be known: their own slopes are compared.
+        value, error = own, own_error
+    told = unusual(value, error, among, _FULLY, middle)
+    further = value - told.usual.middle
+    typical = usual(own[among], own_error[among], middle).middle
+    # Who follows nobody leans less to what is better, and that is often the longer: own slopes must say so too.
+    surely = (own - typical) / own_error
+    up, down = checks
+    tested.add(up, among, told.high, (further > _LEANS) & (surely > _Z) & (own > _LEANS / 2))
+    tested.add(down, among, told.low, (further < -_LEANS) & (surely < -_Z) & (own < -_LEANS / 2))
+
+
+def _answers_alike(measured: Measured, among: Bools, tested: _Tested) -> None:
     """Who gives nearly always one answer: the first, the second, or a tie."""
-    for answer in range(made.answered.share.shape[1]):
-        share, n = made.answered.share[:, answer], made.answered.n
+    share, n = measured.answered.share, measured.answered.n
+    chances = []
+    for answer in range(share.shape[1]):
         # Whose variance is the same whatever the share (Anscombe 1948).
-        value = np.arcsin(np.sqrt((share * n + 0.375) / (n + 0.75)))
+        value = np.arcsin(np.sqrt((share[:, answer] * n + 0.375) / (n + 0.75)))
         error = 0.5 / np.sqrt(n + 0.5)
         known = usual(value[among], error[among])
         if among.sum() < FEWEST_PEERS:
             # Nothing is usual among few: it must surely be more than two answers of three.
             known = Usual(float(np.arcsin(np.sqrt(2 / 3))), 0.0)
-        told = upper((value - known.middle) / np.sqrt(error**2 + known.spread**2))
-        p["one_answer"][among] = np.fmin(p["one_answer"][among], np.minimum(1.0, 3 * told[among]))
-        big["one_answer"] |= among & (share >= _ONE_ANSWER)
+        chance = upper((value - known.middle) / np.sqrt(error**2 + known.spread**2))
+        chances.append(np.where(share[:, answer] >= _ONE_ANSWER, chance, 1.0))
+    p = np.minimum(1.0, len(chances) * np.min(chances, axis=0))
+    tested.add("one_answer", among, p, share.max(axis=1) >= _ONE_ANSWER)
 
 
-def _in_streaks(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
-    streak = made.streak
-    mine = among & (streak.steps >= FEWEST - 1) & np.isfinite(streak.z)
-    spread = (
-        usual(streak.excess[mine], (streak.excess / streak.z)[mine], 0.0).spread if mine.sum() >= FEWEST_PEERS else 0.0
-    )
-    with np.errstate(invalid="ignore", divide="ignore"):
-        together = np.sqrt(np.where(streak.z == 0, 1.0, streak.excess / streak.z) ** 2 + spread**2)
-        z = streak.excess / together
-    mine &= can_tell(together, _HALF)
-    p["streaks"][mine], p["alternating"][mine] = upper(z)[mine], upper(-z)[mine]
-    big["streaks"] |= mine & (streak.excess > _STREAKS)
-    big["alternating"] |= mine & (streak.excess < -_STREAKS)
+def _in_streaks(measured: Measured, among: Bools, tested: _Tested) -> None:
+    streak = measured.streak
+    mine = among & (streak.steps >= FEWEST - 1)
+    spread = usual(streak.excess[mine], streak.error[mine], 0.0).spread if mine.sum() >= FEWEST_PEERS else 0.0
+    error = np.sqrt(streak.error**2 + spread**2)
+    mine &= can_tell(error, _HALF)
+    tested.add("streaks", mine, upper(streak.excess / error), streak.excess > _STREAKS)
+    tested.add("alternating", mine, upper(-streak.excess / error), streak.excess < -_STREAKS)
 
 
-def _drifts(made: Quality, among: Bools, p: dict[str, Floats], big: dict[str, Bools]) -> None:
-    drifted = made.drifted
-    mine = among & np.isfinite(drifted.z) & can_tell(drifted.error, _FULLY)
-    p["worse_later"][mine], p["better_later"][mine] = upper(-drifted.z)[mine], upper(drifted.z)[mine]
-    big["worse_later"] |= mine & (drifted.late - drifted.early < -_DRIFTS)
-    big["better_later"] |= mine & (drifted.late - drifted.early > _DRIFTS)
-
-
-def checks_of(made: Quality, annotator: int) -> tuple[str, ...]:
-    """What is found of one annotator, the gravest first."""
-    return tuple(check for check in CHECKS if made.found[check][annotator])
+def _drifts(measured: Measured, among: Bools, tested: _Tested) -> None:
+    better, error = measured.drifted.late - measured.drifted.early, measured.drifted.error
+    mine = among & can_tell(error, _FULLY)
+    tested.add("worse_later", mine, upper(-better / error), better < -_DRIFTS)
+    tested.add("better_later", mine, upper(better / error), better > _DRIFTS)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from prefcurate.transforms.consensus.votes import distinct
-from prefcurate.transforms.report.alpha import FEWEST_PROMPTS, Estimate, replicates
+from prefcurate.transforms.consensus.votes import distinct, neighbours
+from prefcurate.transforms.report.alpha import Estimate, drawn, estimate
 from prefcurate.transforms.report.quality.opinions import Floats, Ints
 
 FEWEST_SHARED = 10
@@ -40,17 +40,25 @@ def weighted_kappa(tables: Floats, positions: Floats, power: int) -> Floats:
         positions: the values' places on their scale.
         power: 1 for linear weights, 2 for quadratic ones.
     """
-    apart = np.abs(positions[:, None] - positions[None, :]) ** power
-    n = tables.sum(axis=(-2, -1))
-    observed = (tables * apart).sum(axis=(-2, -1))
-    expected = (tables.sum(axis=-1)[..., :, None] * tables.sum(axis=-2)[..., None, :] * apart).sum(axis=(-2, -1))
+    apart = _apart(positions, power)
+    return _kappa((tables * apart).sum(axis=(-2, -1)), tables.sum(axis=-1), tables.sum(axis=-2), apart)
+
+
+def _apart(positions: Floats, power: int) -> Floats:
+    distances: Floats = np.abs(positions[:, None] - positions[None, :]) ** power
+    return distances
+
+
+def _kappa(observed: Floats, one: Floats, other: Floats, apart: Floats) -> Floats:
+    """Kappa from the sum of weighted disagreements, and how often each value was said by the one and by the other."""
+    expected = ((one @ apart) * other).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        kappa: Floats = np.where(expected > 0, 1.0 - observed * n / expected, np.nan)
+        kappa: Floats = np.where(expected > 0, 1.0 - observed * one.sum(axis=-1) / expected, np.nan)
     return kappa
 
 
 def mean_kappa(who: Ints, item: Ints, prompt: Ints, value: Ints, positions: Floats) -> Kappa | None:
-    """The mean over couples; None where no couple shares enough items.
+    """The mean over couples; None where no couple shares enough items, or none of those ever could disagree.
 
     Args:
         who, item: of each opinion, one opinion an annotator and item.
@@ -58,58 +66,54 @@ def mean_kappa(who: Ints, item: Ints, prompt: Ints, value: Ints, positions: Floa
         value: index into `positions`.
         positions: the values' places on their scale.
     """
-    one, other = _couples(who, item)
+    one, other, couple = _couples(who, item)
     if not len(one):
         return None
+    couples, k = int(couple.max()) + 1, len(positions)
+    prompts, row = np.unique(prompt[one], return_inverse=True)
+    # Only margins and disagreements are summed: whole tables of sixteen values, drawn a thousand times, would take gigabytes.
+    width = 2 + 2 * k
+    said = [np.abs(positions[value[one]] - positions[value[other]]) ** power for power in (1, 2)]
+    columns = [*range(2), 2 + value[one], 2 + k + value[other]]
+    added = csr_matrix(
+        (
+            np.concatenate([*said, np.ones(2 * len(one))]),
+            (np.tile(row, 4), np.concatenate([couple * width + column for column in columns])),
+        ),
+        shape=(len(prompts), couples * width),
+    )
+    sums = drawn(prompts.astype(np.uint64), added).reshape(-1, couples, width)
+    ones, others = sums[:, :, 2 : 2 + k], sums[:, :, 2 + k :]
+    linear, quadratic = (
+        estimate(
+            _mean(_kappa(sums[:, :, power - 1], ones, others, _apart(positions, power)), ones.sum(axis=2)), len(prompts)
+        )
+        for power in (1, 2)
+    )
+    return None if linear is None or quadratic is None else Kappa(couples, len(one), linear, quadratic)
+
+
+def _couples(who: Ints, item: Ints) -> tuple[Ints, Ints, Ints]:
+    """Every two opinions on one item, that of the annotator with the smaller number first, and whose they are; of the couples that count."""
+    order = np.lexsort((who, item))
+    met = [(order[left], order[right]) for left, right in neighbours(item[order])]
+    if not met:
+        return (np.zeros(0, np.int64),) * 3
+    one, other = (np.concatenate(side) for side in zip(*met, strict=True))
     (ones, others), couple = distinct(who[one], who[other])
-    shared = np.bincount(couple, minlength=len(ones))
-    chosen = sorted(np.flatnonzero(shared >= FEWEST_SHARED).tolist(), key=lambda c: (-shared[c], ones[c], others[c]))[
-        :COUPLES
-    ]
-    if not chosen:
-        return None
-    place = np.full(len(ones), -1)
+    shared = np.bincount(couple)
+    ranked = np.lexsort((others, ones, -shared))
+    chosen = ranked[shared[ranked] >= FEWEST_SHARED][:COUPLES]
+    place = np.full(len(shared), -1)
     place[chosen] = np.arange(len(chosen))
     kept = place[couple] >= 0
-    one, other, couple = one[kept], other[kept], place[couple[kept]]
-    prompts, row = np.unique(prompt[one], return_inverse=True)
-    k = len(positions)
-    cell = (couple * k + value[one]) * k + value[other]
-    by_prompt = csr_matrix((np.ones(len(one)), (row, cell)), shape=(len(prompts), len(chosen) * k * k))
-    drawn = (by_prompt.T @ replicates(prompts.astype(np.uint64))).T
-    tables = np.asarray(drawn).reshape(-1, len(chosen), k, k)
-    enough = len(prompts) >= FEWEST_PROMPTS
-    linear, quadratic = (
-        _mean(weighted_kappa(tables, positions, power), tables.sum(axis=(-2, -1)), enough) for power in (1, 2)
-    )
-    if linear is None or quadratic is None:
-        return None
-    return Kappa(len(chosen), len(one), linear, quadratic)
+    return one[kept], other[kept], place[couple[kept]]
 
 
-def _couples(who: Ints, item: Ints) -> tuple[Ints, Ints]:
-    """Every two opinions on one item, that of the annotator with the smaller number first."""
-    order = np.lexsort((who, item))
-    sorted_item = item[order]
-    size = np.bincount(np.unique(item, return_inverse=True)[1]) if len(item) else np.zeros(1, np.int64)
-    left, right = [], []
-    for step in range(1, int(size.max(initial=1))):
-        same = np.flatnonzero(sorted_item[step:] == sorted_item[:-step])
-        left.append(order[same])
-        right.append(order[same + step])
-    if not left:
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    return np.concatenate(left), np.concatenate(right)
-
-
-def _mean(kappa: Floats, shared: Floats, enough: bool) -> Estimate | None:
+def _mean(kappa: Floats, shared: Floats) -> Floats:
+    """The mean over the couples of each draw, of those that could disagree, by how many items they share."""
     weights = np.where(np.isnan(kappa), 0.0, shared)
     total = weights.sum(axis=1)
-    known = total > 0
-    if not known[0]:
-        return None
-    means = (np.nan_to_num(kappa) * weights).sum(axis=1)[known] / total[known]
-    if not enough:
-        return Estimate(round(float(means[0]), 6), None, None)
-    low, high = np.quantile(means[1:], [0.025, 0.975])
-    return Estimate(round(float(means[0]), 6), round(float(low), 6), round(float(high), 6))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: Floats = (np.nan_to_num(kappa) * weights).sum(axis=1) / total
+    return means

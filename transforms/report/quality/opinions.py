@@ -9,12 +9,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from prefcurate.transforms.consensus.votes import distinct
+from prefcurate.transforms.consensus.votes import distinct, named
 
 Ints = NDArray[Any]
 Floats = NDArray[Any]
 Bools = NDArray[Any]
 
+FEWEST = 8
+"""Of fewer opinions nothing is said about an annotator."""
 NO_GOLD = 2
 """Stands for "no gold" beside +1 (a), -1 (b) and 0 (tie)."""
 _S = pa.dictionary(pa.int32(), pa.string())
@@ -29,10 +31,8 @@ OPINIONS = pa.schema(
         ("prompt", pa.int64()),  # beginning of the prompt's id
         ("act", pa.int64()),  # hash of the judgement
         ("label", pa.int8()),  # +1 a, -1 b, 0 tie
-        (
-            "first",
-            pa.int8(),
-        ),  # +1 a was shown first, -1 b; where nobody tells, which stands first in the row; 0 unknown
+        # +1 a was shown first, -1 b; where nobody tells, which stands first in the row; 0 unknown
+        ("first", pa.int8()),
         ("shown", pa.bool_()),  # `first` is told by the source
         ("longer", pa.int8()),  # +1 a is longer by a tenth, -1 b is
         ("formatted", pa.int8()),  # +1 a has more formatting, -1 b has
@@ -45,6 +45,14 @@ OPINIONS = pa.schema(
     ]
 )
 """One opinion: what a shard writes for the one worker that computes the figures."""
+
+
+@dataclass(frozen=True, eq=False)
+class Acts:
+    """Acts of annotators: `whose` each is (one entry an act), and which one each opinion is `of`."""
+
+    whose: Ints
+    of: Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,18 +98,30 @@ class Opinions:
         """How many opinions each annotator has."""
         return self.sums()
 
+    @cached_property
+    def acts(self) -> Acts:
+        """What was given by one act (a ranking cut into pairs, say), for each annotator."""
+        (whose, _), of = distinct(self.who, self.act)
+        return Acts(whose, of)
+
     def sums(self, values: Floats | None = None) -> Floats:
         """Of some values, or of ones, for each annotator."""
         return np.bincount(self.who, weights=values, minlength=self.many).astype(np.float64)
 
+    def squares_by_act(self, values: Floats) -> Floats:
+        """Of the values' sums over each act, the squares' sum for each annotator: what one act gave goes together."""
+        acts = self.acts
+        summed = np.bincount(acts.of, weights=values, minlength=len(acts.whose))
+        return np.bincount(acts.whose, weights=summed**2, minlength=self.many)
+
 
 def opinions_of(tables: Sequence[pa.Table]) -> Opinions:
     """The opinions of all shards, whose tables are `OPINIONS`; the same in whatever order shards come."""
-    table = pa.concat_tables(tables).unify_dictionaries().combine_chunks() if tables else OPINIONS.empty_table()
+    table = pa.concat_tables([OPINIONS.empty_table(), *tables]).unify_dictionaries()
     names = ("annotator", "kind", "source", "attribute")
-    who, annotators = _named([table[name] for name in names])
-    family, _ = _named([table["family"]])
-    file, _ = _named([table["file"]])
+    who, annotators = named([table[name] for name in names])
+    family, _ = named([table["family"]])
+    file, _ = named([table["file"]])
     columns = {name: _numbers(table, name) for name in OPINIONS.names if name not in (*names, "family", "file")}
     sort = np.lexsort((columns["first"], columns["act"], columns["row"], file, who, columns["item"]))
     columns = {name: values[sort] for name, values in columns.items()}
@@ -112,23 +132,7 @@ def opinions_of(tables: Sequence[pa.Table]) -> Opinions:
     timed = untold == 0
     rank = np.empty(len(who), np.int64)
     rank[np.lexsort((columns["act"], row, file, np.where(timed[who], moment, 0.0)))] = np.arange(len(who))
-    return Opinions(who=who, family=family, item=item, order=rank, annotators=annotators, timed=timed, **columns)
-
-
-def _named(columns: Sequence[pa.ChunkedArray]) -> tuple[Ints, tuple[Any, ...]]:
-    """The distinct rows of some columns of names, sorted, and which of them each row is."""
-    parts = [column.combine_chunks() for column in columns]
-    parts = [part.chunk(0) if isinstance(part, pa.ChunkedArray) else part for part in parts]
-    found, inverse = distinct(*(part.indices.to_numpy(zero_copy_only=False).astype(np.int64) for part in parts))
-    words = [part.dictionary.to_pylist() for part in parts]
-    told = [
-        tuple(word[code] for word, code in zip(words, row, strict=True))
-        for row in zip(*(column.tolist() for column in found), strict=True)
-    ]
-    sort = sorted(range(len(told)), key=told.__getitem__)
-    rank = np.empty(len(told), np.int64)
-    rank[sort] = np.arange(len(told))
-    return rank[inverse], tuple(told[place] for place in sort)
+    return Opinions(who=who, family=family, item=item, order=rank, annotators=tuple(annotators), timed=timed, **columns)
 
 
 def _numbers(table: pa.Table, name: str) -> NDArray[Any]:

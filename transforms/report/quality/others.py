@@ -14,25 +14,18 @@ _GOLD = 0.95
 
 @dataclass(frozen=True, eq=False)
 class Others:
-    """The leaning of the others, and how far each family follows that of its others.
+    """What the others say of the pair of each opinion; one entry an opinion.
 
     Attributes:
-        lean: one entry an opinion, -1 to 1: what others believe towards a; gold that others gave counts as nearly certain; 0 where
-            nobody else says anything.
-        heard: one entry an opinion, how many other families said something of the pair.
-        weight: one entry a family: log-odds of being right that others gave it.
-        own: one entry an opinion, what its family added to `total`.
-        total: one entry an opinion: the weighted sum of all votes on its pair.
+        lean: -1 to 1, what others believe towards a; gold that others gave counts as nearly certain; 0 where nobody else says anything.
+        family: whose opinions count as one, and are no others to each other.
     """
 
     lean: Floats
-    heard: Ints
-    weight: Floats
-    own: Floats
-    total: Floats
+    family: Ints
 
 
-def what_others_say(opinions: Opinions, family: Ints | None = None) -> Others:
+def what_others_say(opinions: Opinions, family: Ints) -> Others:
     """The leaning of everybody else on each opinion's pair, each weighed by how far it follows *its* others.
 
     Votes of one family on a pair count as one. The weights are those of a one-coin model (Dawid & Skene 1979, with one accuracy an
@@ -42,9 +35,8 @@ def what_others_say(opinions: Opinions, family: Ints | None = None) -> Others:
 
     Args:
         opinions: all of them.
-        family: other families than the opinions' own: copies put together.
+        family: of each opinion; copies may be put together.
     """
-    family = opinions.family if family is None else family
     families = int(family.max()) + 1 if len(family) else 0
     keys, unit = np.unique(opinions.item * max(1, families) + family, return_inverse=True)
     item, whose = keys // max(1, families), keys % max(1, families)
@@ -54,14 +46,14 @@ def what_others_say(opinions: Opinions, family: Ints | None = None) -> Others:
     items = int(item.max()) + 1 if len(item) else 0
     others = np.bincount(item, minlength=items)[item] - 1
     weight = np.full(families, 1.0)
-    lean = own = total = np.zeros(len(keys))
+    lean = np.zeros(len(keys))
     for _ in range(_ROUNDS):
         own = weight[whose] * vote
         total = np.bincount(item, weights=own, minlength=items)[item]
         lean = np.tanh((total - own) / 2 / np.sqrt(np.maximum(1, others)))
         lean = np.where(gold == NO_GOLD, lean, _GOLD * gold)
         weight = _weights(vote, lean, whose, families)
-    return Others(lean[unit], others[unit], weight, own[unit], total[unit])
+    return Others(lean[unit], family)
 
 
 def _weights(vote: Floats, lean: Floats, whose: Ints, families: int) -> Floats:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from prefcurate.transforms.report.alpha import FEWEST_PROMPTS, Estimate, replicates
+from prefcurate.transforms.report.alpha import Estimate, drawn, estimate
 from prefcurate.transforms.report.quality.kappa import Kappa, mean_kappa
 from prefcurate.transforms.report.quality.opinions import Floats, Ints
 
@@ -22,6 +22,7 @@ RATED = pa.schema(
 )
 """One rating: what a shard writes."""
 _FEW_VALUES = 16
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -111,15 +112,10 @@ def rating_alpha(unit: Ints, prompt: Ints, value: Floats) -> Estimate | None:
     first[unit] = prompt
     prompts, row = np.unique(first, return_inverse=True)
     columns = [np.bincount(row, weights=column, minlength=len(prompts)) for column in (n, total, squares, within)]
-    ratings, sums, powers, apart = (replicates(prompts.astype(np.uint64)).T @ np.stack(columns, axis=1)).T
+    ratings, sums, powers, apart = drawn(prompts.astype(np.uint64), np.stack(columns, axis=1)).T
     # D_o is twice the mean squared deviation within, D_e twice that of all ratings: both with one rating less in the divisor.
     spread = powers - sums**2 / np.maximum(1, ratings)
-    known = (spread > 1e-12) & (ratings > 1)
-    if not known[0]:
-        return None
-    alphas = 1.0 - apart[known] / ratings[known] / (spread[known] / (ratings[known] - 1))
-    value_now = round(float(alphas[0]), 6)
-    if len(prompts) < FEWEST_PROMPTS:
-        return Estimate(value_now, None, None)
-    low, high = np.quantile(alphas[1:], [0.025, 0.975])
-    return Estimate(value_now, round(float(low), 6), round(float(high), 6))
+    # What rounding leaves of equal ratings is no spread.
+    known = (np.ptp(value) > 0) & (spread > _ROUNDING * powers) & (ratings > 1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return estimate(np.where(known, 1.0 - apart / ratings / (spread / (ratings - 1)), np.nan), len(prompts))

@@ -56,5 +56,5 @@ def _counted(row: "AnnotatorQuality") -> Iterator[str]:
     if found & {"worse_later", "better_later"} and row.early is not None and row.late is not None:
         by = "in time" if row.order == "time" else "by place in the file, no time is told"
         yield f"follows the others by {row.early:.2f} in the earlier half, {row.late:.2f} in the later ({by})"
-    if row.copy_of is not None:
-        yield f"the same as {row.copy_of} on {row.copy_shared:,} shared pairs" if row.copy_shared else ""
+    if row.copy_of is not None and row.copy_shared is not None:
+        yield f"the same as {row.copy_of} on nearly all of {row.copy_shared:,} shared pairs"

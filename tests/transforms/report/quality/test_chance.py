@@ -9,10 +9,10 @@ from prefcurate.transforms.report.quality.chance import can_tell, corrected, unu
 def test_rates_of_benjamini_and_hochberg_by_hand():
     p = np.array([0.04, 0.01, np.nan, 0.03, 0.5])
     # Sorted .01 .03 .04 .5, times 4 over the rank: .04 .06 .0533 .5; from above: .04 .0533 .0533 .5.
-    q = corrected(p, np.array([True] * 5))
+    q = corrected(p)
     assert q == pytest.approx([0.16 / 3, 0.04, np.nan, 0.16 / 3, 0.5], nan_ok=True)
-    assert np.isnan(corrected(p, np.zeros(5, bool))).all()
-    assert corrected(p, np.array([False, True, False, False, False]))[1] == pytest.approx(0.01)
+    assert np.isnan(corrected(np.full(5, np.nan))).all()
+    assert corrected(np.array([np.nan, 0.01]))[1] == 0.01, "who was not tested costs nobody anything"
 
 
 def test_the_usual_is_found_beside_those_who_are_not():

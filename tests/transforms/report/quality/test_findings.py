@@ -5,8 +5,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
+from prefcurate.transforms.report.quality.agreement import label_kappas
 from prefcurate.transforms.report.quality.findings import CHECKS, Quality, checks_of, find_quality
-from prefcurate.transforms.report.quality.rows import annotator_rows, label_kappas
+from prefcurate.transforms.report.quality.rows import annotator_rows
 from tests.transforms.report.quality.crowds import FAULTS, crowd, guesses, honest, opinion, opinions
 
 HEARD_AS = {"too_fast": {"too_fast", "guessing"}, "worse_later": {"worse_later"}, "better_later": {"better_later"}}
@@ -14,7 +15,7 @@ HEARD_AS = {"too_fast": {"too_fast", "guessing"}, "worse_later": {"worse_later"}
 
 
 def found(quality: Quality) -> dict[str, tuple[str, ...]]:
-    names = [name.removeprefix("person:made/") for name, *_ in quality.opinions.annotators]
+    names = [name.removeprefix("person:made/") for name, *_ in quality.measured.opinions.annotators]
     told = {name: checks_of(quality, i) for i, name in enumerate(names)}
     return {name: checks for name, checks in told.items() if checks}
 
@@ -30,7 +31,9 @@ def test_a_planted_fault_is_called_by_its_name(planted, fault):
 
 
 def test_honest_ones_are_left_alone(planted):
-    assert [name for name in found(planted) if name.startswith("honest")] == []
+    """One call in twenty of a sort may be chance: of some fifty calls in four crowds two or three."""
+    crowds = [planted, *(find_quality(opinions(crowd(FAULTS, seed=seed))) for seed in range(1, 4))]
+    assert sum(name.startswith("honest") for told in crowds for name in found(told)) <= 3
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -70,7 +73,63 @@ def test_a_copy_and_its_original_are_named_and_do_not_bear_each_other_out():
     assert {"guessing", "copy"} <= set(found(told)["copy"]) & set(found(told)["planted-guessing"])
     row = next(row for row in annotator_rows(told) if row.annotator.endswith("/copy"))
     assert (row.copy_of, row.copy_shared) == ("person:made/planted-guessing", 120)
-    assert "the same as person:made/planted-guessing on 120 shared pairs" in row.said
+    assert "the same as person:made/planted-guessing on nearly all of 120 shared pairs" in row.said
+
+
+def test_agreement_with_a_copy_is_no_agreement():
+    rows = crowd({"guessing": guesses})
+    guessed = [row for row in rows if row["annotator"].endswith("planted-guessing")]
+    copies = [
+        row | {"annotator": f"person:made/copy-{k}", "family": f"made/copy-{k}", "act": row["act"] + k}
+        for row in guessed
+        for k in range(1, 30)
+    ]
+    told = next(
+        row for row in annotator_rows(find_quality(opinions(rows + copies))) if row.annotator.endswith("copy-1")
+    )
+    assert abs(told.kappa_quadratic) < 0.2
+    assert told.agreement < 0.65
+
+
+def test_rows_that_are_sorted_by_the_label_say_nothing_of_places():
+    """Chosen stands before rejected: who made the file is not lazy. One who always says the first among others is."""
+    chosen = [
+        opinion("authors", {"item": i, "prompt": i, "first": 1 - 2 * (i % 2)}, 1 - 2 * (i % 2), i, shown=False)
+        for i in range(200)
+    ]
+    told = find_quality(opinions(chosen))
+    assert found(told) == {}
+    (row,) = annotator_rows(told)
+    assert (row.first_share, row.tie_share, row.longest_run) == (None, 0.0, None)
+    rows = [row | {"shown": False} for row in crowd({"lazy": lambda pair, *_: pair["first"]})]
+    assert "one_answer" in found(find_quality(opinions(rows)))["planted-lazy"]
+
+
+def test_whom_everybody_resembles_gives_no_more_of_one_answer_than_is_usual():
+    rng = np.random.default_rng(0)
+    rows = []
+    for who in range(30):
+        for i in range(150):
+            tie = who == 0 and i % 10 == 0
+            label = 0 if tie else 1 if rng.random() < 0.88 + 0.1 * (who == 0) else -1
+            rows.append(opinion(f"w{who}", {"item": i, "prompt": i, "first": 1}, label, i))
+    told = find_quality(opinions(rows))
+    first, tie = told.measured.answered.share[0, :2]
+    assert first > 0.85
+    assert tie == pytest.approx(0.1), "ten times what is usual, but not what it answers"
+    assert "one_answer" not in found(told).get("w0", ())
+
+
+def test_all_who_lean_to_a_place_that_is_drawn_are_told():
+    """That all do it is no excuse where the better one stands first as often as not."""
+    rng = np.random.default_rng(0)
+    rows = []
+    for who in range(14):
+        for i in range(200):
+            pair = {"item": i, "prompt": i, "first": int(rng.choice([1, -1])), "truth": 1 if i % 3 else -1}
+            rows.append(opinion(f"w{who}", pair, pair["first"] if rng.random() < 0.6 else honest(pair, i, rng), i))
+    told = found(find_quality(opinions(rows)))
+    assert sum("first_shown" in checks for checks in told.values()) == 14
 
 
 def test_which_response_is_a_means_nothing(planted):
@@ -83,8 +142,10 @@ def test_which_response_is_a_means_nothing(planted):
 
 def test_shards_and_their_order_change_no_bit(planted):
     again = find_quality(opinions(list(reversed(crowd(FAULTS))), parts=3))
-    for field in fields(planted.leaning):
-        assert np.array_equal(getattr(planted.leaning, field.name), getattr(again.leaning, field.name))
+    for field in fields(planted.measured.leaning):
+        assert np.array_equal(
+            getattr(planted.measured.leaning, field.name), getattr(again.measured.leaning, field.name)
+        )
     assert annotator_rows(again) == annotator_rows(planted)
 
 
@@ -129,7 +190,9 @@ def test_gold_that_others_gave_counts_more_than_a_wrong_majority():
         rows += [opinion(f"long-{k}", pair, longer if rng.random() < 0.9 else -longer, i, gold=truth) for k in range(3)]
         rows.append(opinion("right", pair, truth if rng.random() < 0.9 else -truth, i, gold=truth))
     told = find_quality(opinions(rows))
-    named = dict(zip([name for name, *_ in told.opinions.annotators], told.leaning.value[:, 0], strict=True))
+    named = dict(
+        zip([name for name, *_ in told.measured.opinions.annotators], told.measured.leaning.value[:, 0], strict=True)
+    )
     assert named["person:made/right"] > 0.6
     assert all(abs(named[f"person:made/long-{k}"]) < 0.3 for k in range(3))
 
@@ -150,7 +213,7 @@ def test_rows_tell_the_gravest_first_and_count_right(planted):
 
 
 def test_kappa_of_a_source_is_that_of_its_couples():
-    kappa = label_kappas(find_quality(opinions(crowd({}, workers=20))))["made", "person", "overall"]
+    kappa = label_kappas(find_quality(opinions(crowd({}, workers=20))).measured)["made", "person", "overall"]
     assert kappa.couples == 190
     assert kappa.quadratic.low < kappa.quadratic.value < kappa.quadratic.high
     # Two who are right 80 times of 100 agree on .68 of the pairs: kappa is .36.
@@ -159,4 +222,4 @@ def test_kappa_of_a_source_is_that_of_its_couples():
 
 def test_nobody_is_no_reason_to_fail():
     told = find_quality(opinions([]))
-    assert (annotator_rows(told), label_kappas(told)) == ((), {})
+    assert (annotator_rows(told), label_kappas(told.measured)) == ((), {})
