@@ -9,7 +9,6 @@ from functools import lru_cache
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from prefcurate.schemas.canonical import unit_interval
 from prefcurate.transforms.consensus.closest import without_outliers
@@ -22,7 +21,7 @@ from prefcurate.transforms.labels import given_labels, labels_in, register_trust
 from prefcurate.transforms.measures.structure import style
 from prefcurate.transforms.measures.text import CLEARLY_LONGER
 from prefcurate.transforms.steps.units import Unit
-from prefcurate.transforms.store.files import join, opened, replacing
+from prefcurate.transforms.store.parts import read_aside, write_aside
 from prefcurate.transforms.store.snapshot import Snapshot
 
 _COMPARISONS = """
@@ -196,13 +195,7 @@ def write_votes(
     snapshot = unit.snapshot
     read = read_shard(snapshot, unit.shard, gold, seed, gated, closest, formatting)
     votes = read.votes
-    sink = pa.BufferOutputStream()
-    pq.write_table(votes, sink, compression="zstd")
-    content = sink.getvalue().to_pybytes()
-    name = f"{hashlib.sha256(content).hexdigest()}.parquet"
-    path = join(snapshot.store.root, "_pending", stage, "votes", f"shard={unit.shard}", name)
-    with replacing(path) as local, open(local, "wb") as stream:
-        stream.write(content)
+    path = write_aside(snapshot.store.root, stage, "votes", unit.shard, votes)
     kinds = count_kinds(votes, read.prompt_ids, _attributes(snapshot, unit.shard))
     return VotePart(unit.shard, path, len(np.unique(votes["pair"].to_numpy())), _cost(snapshot, unit.shard), kinds)
 
@@ -226,8 +219,7 @@ def read_votes(part: VotePart, sample: float, without: int | None = None) -> pa.
 
     The gold of the fold ``without`` is left out.
     """
-    with opened(part.path) as stream:
-        votes = pq.read_table(stream).cast(VOTES)
+    votes = read_aside(part.path).cast(VOTES)
     if without is not None:
         votes = votes.filter(pc.invert(pc.and_(votes["gold"], pc.equal(votes["fold"], without))))
     return votes if sample >= 1 else votes.filter(pc.less(votes["chance"], sample))

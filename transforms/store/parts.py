@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.store.files import absolute, exists, join, replacing
+from prefcurate.transforms.store.files import absolute, exists, join, opened, replacing, write_bytes
 
 ROW_GROUP_ROWS = 8192
 """Rows of a row group; steps stream row groups, so no shard must fit in memory."""
@@ -82,6 +82,31 @@ def write_part(
             with replacing(path) as target:
                 os.replace(local, target)
     return Part(table, shard, path, rows, size, pending is not None)
+
+
+def write_aside(root: str, stage: str, name: str, shard: int, table: pa.Table) -> str:
+    """Writes what a shard tells the one worker of its stage, and returns its address; the stage's commit clears it away.
+
+    Args:
+        root: the store's address.
+        stage: the stage's name.
+        name: what it is: a folder beside those of other things that the stage writes.
+        shard: the shard that tells it.
+        table: of any schema.
+    """
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink, compression="zstd")
+    content = sink.getvalue().to_pybytes()
+    file = f"{hashlib.sha256(content).hexdigest()}.parquet"
+    path = join(root, "_pending", stage, name, f"shard={shard}", file)
+    write_bytes(path, content)
+    return path
+
+
+def read_aside(path: str) -> pa.Table:
+    """What `write_aside` wrote, with the types that it had."""
+    with opened(path) as stream:
+        return pq.read_table(stream)
 
 
 def conform(batch: pa.RecordBatch | pa.Table, schema: pa.Schema) -> pa.Table:

@@ -5,16 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from prefcurate.transforms.consensus.votes import named
 from prefcurate.transforms.report.alpha import Estimate, drawn, estimate
 from prefcurate.transforms.report.quality.kappa import Kappa, mean_kappa
 from prefcurate.transforms.report.quality.opinions import Floats, Ints
 
+_S = pa.dictionary(pa.int32(), pa.string())
 RATED = pa.schema(
     [
-        ("source", pa.string()),
-        ("kind", pa.string()),
-        ("attribute", pa.string()),
-        ("annotator", pa.string()),
+        ("source", _S),
+        ("kind", _S),
+        ("attribute", _S),
+        ("annotator", _S),
         ("prompt", pa.int64()),
         ("response", pa.int64()),
         ("value", pa.float64()),
@@ -49,18 +51,18 @@ class Rated:
 
 def find_rated(table: pa.Table) -> tuple[Rated, ...]:
     """The agreement of all ratings that are `RATED`, by source, kind and attribute; nothing where nobody rated what another did."""
-    keys = [table[name].to_pylist() for name in ("source", "kind", "attribute")]
-    rows: dict[tuple[str, ...], list[int]] = {}
-    for place, key in enumerate(zip(*keys, strict=True)):
-        rows.setdefault(key, []).append(place)
-    found = (_rated(key, table.take(pa.array(rows[key], pa.int64()))) for key in sorted(rows))
+    table = table.unify_dictionaries()
+    group, keys = named([table[name] for name in ("source", "kind", "attribute")])
+    who, _ = named([table["annotator"]])
+    response, prompt, value = (table[name].to_numpy() for name in ("response", "prompt", "value"))
+    found = []
+    for place, key in enumerate(keys):
+        mine = np.flatnonzero(group == place)
+        found.append(_rated(key, who[mine], response[mine], prompt[mine], value[mine]))
     return tuple(one for one in found if one is not None)
 
 
-def _rated(key: tuple[str, ...], table: pa.Table) -> Rated | None:
-    source, kind, attribute = key
-    _, who = np.unique(np.array(table["annotator"].to_pylist()), return_inverse=True)
-    response, prompt, value = (table[name].to_numpy() for name in ("response", "prompt", "value"))
+def _rated(key: tuple[str, str, str], who: Ints, response: Ints, prompt: Ints, value: Floats) -> Rated | None:
     _, unit = np.unique(response, return_inverse=True)
     several = np.bincount(unit)[unit] > 1
     if not several.any():
@@ -70,9 +72,7 @@ def _rated(key: tuple[str, ...], table: pa.Table) -> Rated | None:
     values, index = np.unique(value, return_inverse=True)
     few = len(values) <= _FEW_VALUES
     return Rated(
-        source=source,
-        kind=kind,
-        attribute=attribute,
+        *key,
         responses=int(unit.max()) + 1,
         ratings=len(unit),
         annotators=len(np.unique(who)),

@@ -1,22 +1,20 @@
 """The opinions and ratings of one shard, as small tables beside the store's, for the one worker that holds them against each other."""
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels, gold_labels
 from prefcurate.transforms.report.quality.opinions import OPINIONS, Opinions, opinions_of
 from prefcurate.transforms.report.quality.rated import RATED
-from prefcurate.transforms.store.files import join, opened, replacing
+from prefcurate.transforms.store.parts import read_aside, write_aside
 from prefcurate.transforms.store.snapshot import Snapshot
 
 MOST = 5_000_000
-"""Opinions that one worker holds; of more, those on a sample of the prompts by hash."""
+"""Opinions that one worker holds, and ratings; of more, those on a sample of the prompts by hash."""
 _HASH = "('0x' || substr(sha256({}), 1, 15))::BIGINT"
 _PROMPT = "('0x' || substr(a.prompt_id, 1, 15))::BIGINT"
 # A row that stands for its occurrence tells the order that the source's file has the responses in.
@@ -56,12 +54,13 @@ _RATED = f"""
 
 @dataclass(frozen=True, order=True)
 class OpinionPart:
-    """What a shard wrote: where its opinions and its ratings lie, and how many opinions they are."""
+    """What a shard wrote: where its opinions and its ratings lie, and how many they are."""
 
     shard: int
     opinions: str
     ratings: str
-    rows: int
+    opinion_rows: int
+    rating_rows: int
 
 
 def write_opinions(snapshot: Snapshot, shard: int, gold: GoldOptions, looks: pa.Table) -> OpinionPart:
@@ -84,40 +83,33 @@ def write_opinions(snapshot: Snapshot, shard: int, gold: GoldOptions, looks: pa.
         )
         opinions = connection.sql(_OPINIONS).to_arrow_table().cast(OPINIONS)
         ratings = connection.sql(_RATED).to_arrow_table().cast(RATED)
+    root = snapshot.store.root
     return OpinionPart(
         shard,
-        _written(snapshot, shard, "opinions", opinions),
-        _written(snapshot, shard, "ratings", ratings),
+        write_aside(root, "report", "opinions", shard, opinions),
+        write_aside(root, "report", "ratings", shard, ratings),
         len(opinions),
+        len(ratings),
     )
-
-
-def _written(snapshot: Snapshot, shard: int, name: str, table: pa.Table) -> str:
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    content = sink.getvalue().to_pybytes()
-    file = f"{hashlib.sha256(content).hexdigest()}.parquet"
-    path = join(snapshot.store.root, "_pending", "report", name, f"shard={shard}", file)
-    with replacing(path) as local, open(local, "wb") as stream:
-        stream.write(content)
-    return path
 
 
 def read_opinions(parts: Iterable[OpinionPart]) -> Opinions:
     """The opinions that all shards wrote; of more than `MOST`, those on a share of the prompts."""
     parts = sorted(parts)
-    share = MOST / max(1, sum(part.rows for part in parts))
-    tables = [_read(part.opinions).cast(OPINIONS) for part in parts]
-    if share < 1:
-        tables = [table.filter(pc.less(table["prompt"], int(share * 16**15))) for table in tables]
-    return opinions_of(tables)
+    return opinions_of(_sampled([part.opinions for part in parts], sum(part.opinion_rows for part in parts)))
 
 
 def read_ratings(parts: Iterable[OpinionPart]) -> pa.Table:
-    """The ratings that all shards wrote, as `RATED`."""
-    return pa.concat_tables([_read(part.ratings).cast(RATED) for part in sorted(parts)])
+    """The ratings that all shards wrote, as `RATED`; of more than `MOST`, those on a share of the prompts."""
+    parts = sorted(parts)
+    tables = _sampled([part.ratings for part in parts], sum(part.rating_rows for part in parts))
+    return pa.concat_tables([RATED.empty_table(), *tables])
 
 
-def _read(path: str) -> pa.Table:
-    with opened(path) as stream:
-        return pq.read_table(stream)
+def _sampled(paths: Iterable[str], rows: int) -> list[pa.Table]:
+    tables = (read_aside(path) for path in paths)
+    if rows <= MOST:
+        return list(tables)
+    # The same prompts of every shard: 60 bits of a hash.
+    most = int(MOST / rows * 16**15)
+    return [table.filter(pc.less(table["prompt"], most)) for table in tables]
