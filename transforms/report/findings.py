@@ -14,7 +14,7 @@ from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
 from prefcurate.transforms.store.store import Store, StoreError
 
-ALGORITHM = 6
+ALGORITHM = 7
 """Raised by hand when the same tables would give other figures or another page."""
 
 Slice = Literal["all", "source", "decision", "length"]

@@ -6,6 +6,7 @@ from prefcurate.transforms.ingest.agreement import PLURALS
 from prefcurate.transforms.measures.rules import FEWEST, says_alone
 from prefcurate.transforms.report.alpha import Estimate
 from prefcurate.transforms.report.findings import Agreement, Findings, Share, Stratum
+from prefcurate.transforms.report.quality.kappa import Kappa
 from prefcurate.transforms.report.quality.rated import Rated
 from prefcurate.transforms.report.voices import RuleFigures, RuleShare, Voice
 
@@ -235,6 +236,11 @@ def _counted(share: RuleShare) -> str:
 def between(found: Estimate) -> str:
     """The interval of an alpha; empty where there is none."""
     return "" if found.low is None else f"{found.low:.2f} to {found.high:.2f}"
+
+
+def couples(found: Kappa) -> str:
+    """How many couples a kappa rests on."""
+    return f"{found.couples:,} {'couple' if found.couples == 1 else 'couples'}"
 
 
 def _clusters(count: int) -> str:

@@ -24,7 +24,7 @@ class Agreed:
     Attributes:
         compared: its preferences on pairs on which the others lean to one side.
         share, low, high: of those with that side; None where there are none.
-        usual: what is usual among its peers on pairs as clear.
+        usual: how often its peers, the others of its group, do on pairs as clear; None where it has none.
     """
 
     compared: int
@@ -47,20 +47,36 @@ def with_others(measured: Measured) -> list[Agreed]:
     opinions, lean = measured.opinions, measured.others.lean
     counted = (opinions.label != 0) & (np.abs(lean) > _SILENT)
     same = counted & (opinions.label * lean > 0)
-    clearness = np.minimum((np.abs(lean) * _CLEARNESS).astype(np.int64), _CLEARNESS - 1)
-    # Every answer counts for what is usual, also those of who is found out: they are few.
-    _, as_clear = distinct(measured.group[opinions.who], clearness)
-    usual = np.bincount(as_clear, weights=same) / np.maximum(1, np.bincount(as_clear, weights=counted))
     n, right = opinions.sums(counted * 1.0), opinions.sums(same * 1.0)
-    hoped, acts = opinions.sums(counted * usual[as_clear]), _acts(opinions, counted)
+    acts, usual = _acts(opinions, counted), _usual(measured, counted, same)
     found = []
     for i in range(opinions.many):
         agreed = Agreed(0)
         if n[i]:
             share = float(right[i] / n[i])
-            agreed = Agreed(int(n[i]), share, *wilson(share, float(acts[i])), float(hoped[i] / n[i]))
+            peers = None if np.isnan(usual[i]) else float(usual[i])
+            agreed = Agreed(int(n[i]), share, *wilson(share, float(acts[i])), peers)
         found.append(agreed)
     return found
+
+
+def _usual(measured: Measured, counted: Bools, same: Bools) -> Floats:
+    """How often each annotator's peers take the others' side on pairs as clear as its own; NaN where it has no peers there."""
+    opinions = measured.opinions
+    clearness = np.minimum((np.abs(measured.others.lean) * _CLEARNESS).astype(np.int64), _CLEARNESS - 1)
+    _, as_clear = distinct(measured.group[opinions.who], clearness)
+    (whose, _), own = distinct(opinions.who, clearness)
+    cell = np.zeros(len(whose), np.int64)
+    cell[own] = as_clear
+    # Also those who are found out count for what is usual: they are few. One's own answers do not.
+    asked, agreed = (
+        np.bincount(as_clear, weights=values)[cell] - np.bincount(own, weights=values, minlength=len(whose))
+        for values in (counted, same)
+    )
+    mine = np.bincount(own, weights=counted, minlength=len(whose)) * (asked > 0)
+    hoped = mine * agreed / np.maximum(1, asked)
+    total, comparable = (np.bincount(whose, weights=values, minlength=opinions.many) for values in (hoped, mine))
+    return np.where(comparable > 0, total / np.maximum(1, comparable), np.nan)
 
 
 def _acts(opinions: Opinions, counted: Bools) -> Ints:

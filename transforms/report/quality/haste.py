@@ -16,8 +16,8 @@ class Haste:
     """How fast an annotator answers beside all others at texts of the same length; one entry an annotator.
 
     Attributes:
-        timed: answers whose time is known; those that share one time (a page of several pairs) are one.
-        median: seconds, and `usual` of all at such lengths; NaN where no time is known.
+        timed: answers whose time is known, as is what is usual; those that share one time (a page of several pairs) are one.
+        median: seconds of all answers whose time is known, and `usual` of all at such lengths; NaN where none is.
         hasty: answers in less than a third of the usual time.
         p: the chance of so many hasty ones, if a hasty one were as likely as not (a binomial test).
     """
@@ -47,16 +47,17 @@ def haste(opinions: Opinions, group: Ints) -> Haste:
     _, page = distinct(opinions.who[told], page, opinions.seconds[told])
     told = told[np.sort(np.unique(page, return_index=True)[1])]
     expected = _usual_seconds(opinions, told, group)
-    who, seconds = opinions.who[told], opinions.seconds[told]
+    median = _medians(opinions.seconds[told], opinions.who[told], many)
+    known = np.isfinite(expected)
+    who, seconds, expected = opinions.who[told[known]], opinions.seconds[told[known]], expected[known]
     hasty = np.bincount(who[seconds < _HASTE * expected], minlength=many)
     timed = np.bincount(who, minlength=many)
-    median, usual = (_medians(values, who, many) for values in (seconds, expected))
     p = np.where(timed > 0, np.where(hasty > 0, bdtrc(hasty - 1.0, np.maximum(1, timed), 0.5), 1.0), np.nan)
-    return Haste(timed, median, usual, hasty, p)
+    return Haste(timed, median, _medians(expected, who, many), hasty, p)
 
 
 def _usual_seconds(opinions: Opinions, told: Ints, group: Ints) -> Floats:
-    """The median of an answer's bin of length, in which every annotator counts once (by its own median there)."""
+    """The median of an answer's bin of length, in which every annotator counts once (by its own median there); NaN where it is alone there."""
     expected = np.full(len(told), np.nan)
     groups, characters = group[opinions.who[told]], opinions.characters[told]
     for one in np.unique(groups):
@@ -67,7 +68,8 @@ def _usual_seconds(opinions: Opinions, told: Ints, group: Ints) -> Floats:
             here = mine[place == number]
             _, who = np.unique(opinions.who[told[here]], return_inverse=True)
             own = _medians(opinions.seconds[told[here]], who, int(who.max()) + 1)
-            expected[here] = np.median(own)
+            if len(own) > 1:
+                expected[here] = np.median(own)
     return expected
 
 

@@ -36,7 +36,7 @@ def sentence(row: "AnnotatorQuality") -> str:
 def _counted(row: "AnnotatorQuality") -> Iterator[str]:
     yield f"{row.n:,} {'vote' if row.n == 1 else 'votes'}"
     if row.agreement is not None and row.agreement_low is not None and row.agreement_high is not None:
-        usual = "" if row.usual_agreement is None else f", usual there is {row.usual_agreement:.0%}"
+        usual = "" if row.usual_agreement is None else f", its peers on {row.usual_agreement:.0%}"
         yield f"agrees with the others on {row.agreement:.0%} ({row.agreement_low:.0%} to {row.agreement_high:.0%}) of {row.compared:,}{usual}"
     found = set(row.findings)
     if (
@@ -54,7 +54,10 @@ def _counted(row: "AnnotatorQuality") -> Iterator[str]:
     if row.seconds is not None and row.usual_seconds is not None and (row.hasty_share or 0) > 0.5:
         yield f"{row.seconds:.0f} s median against {row.usual_seconds:.0f} s at such lengths"
     if found & {"worse_later", "better_later"} and row.early is not None and row.late is not None:
-        by = "in time" if row.order == "time" else "by place in the file, no time is told"
-        yield f"follows the others by {row.early:.2f} in the earlier half, {row.late:.2f} in the later ({by})"
+        by = "by time" if row.order == "time" else "by place in the file, no time is told"
+        yield (
+            f"goes along with the others at {row.early:.2f} in the earlier half and {row.late:.2f} in the later, {by} "
+            "(1: as surely as they lean, 0: as a coin would, or always a tie)"
+        )
     if row.copy_of is not None and row.copy_shared is not None:
         yield f"the same as {row.copy_of} on nearly all of {row.copy_shared:,} shared pairs"

@@ -62,6 +62,24 @@ def test_who_is_quick_and_right_is_left_alone():
     assert "s median against" in row.said
 
 
+def test_who_has_no_peers_is_held_against_none():
+    """One judge beside a crowd: others say something of its pairs, but nobody else is of its kind."""
+    rows = crowd({}, workers=12)
+    judge = [
+        row | {"annotator": "llm_judge:made/judge", "kind": "llm_judge", "family": "judge", "act": row["act"] + 3}
+        for row in rows
+        if row["annotator"].endswith("honest-0")
+    ]
+    told = {row.annotator: row for row in annotator_rows(find_quality(opinions(rows + judge)))}
+    alone, among = told["llm_judge:made/judge"], told["person:made/honest-1"]
+    assert (alone.usual_agreement, alone.usual_seconds, alone.hasty_share) == (None, None, None)
+    assert alone.agreement > 0.6
+    assert alone.seconds > 0
+    assert "peers" not in alone.said
+    assert "its peers on" in among.said
+    assert among.usual_seconds > 0
+
+
 def test_a_copy_and_its_original_are_named_and_do_not_bear_each_other_out():
     rows = crowd({"guessing": guesses})
     copy = [

@@ -84,6 +84,7 @@ def test_the_page_says_so_and_the_name_cannot_become_markup(reported):
     assert "&lt;b&gt;guesser&lt;/b&gt;" in text
     assert "13 annotators with 8 opinions or more were looked at" in text
     assert "Looks like guessing" in text
+    assert "its peers on" in text
 
 
 def test_kappa_and_alpha_stand_in_the_view_of_sources(reported):
