@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.tables import TABLES, Table
 from prefcurate.transforms.ingest.orient import NO_COMPARISON, TEXTS
-from prefcurate.transforms.ingest.staging import Slice
+from prefcurate.transforms.ingest.staged_file import Slice
 from prefcurate.transforms.store.duck import connect, reads
 from prefcurate.transforms.store.files import arrow_files, opened
 from prefcurate.transforms.store.losses import Losses

@@ -11,7 +11,8 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.ingest.build import build_shard
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import Intake, identify, plan_source, verify_unchanged
-from prefcurate.transforms.ingest.staging import Slice, Staged, stage_intake
+from prefcurate.transforms.ingest.staged_file import Slice
+from prefcurate.transforms.ingest.staging import Staged, stage_intake
 from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.counters import count

@@ -13,7 +13,7 @@ import pytest
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.formats.base import Opener, Reader, ReadUnit
 from prefcurate.schemas.records import Auxiliary, InputRow, Pairs, Unreadable
-from prefcurate.transforms.ingest import staging
+from prefcurate.transforms.ingest import arriving, staged_file, staging
 from prefcurate.transforms.ingest.options import SourceOptions
 from prefcurate.transforms.ingest.sources import identify, plan_source
 from prefcurate.transforms.ingest.staging import Staged, stage_intake
@@ -135,7 +135,7 @@ def test_a_row_id_that_no_table_can_hold(tmp_path):
 def test_memory_is_bounded_by_flushing(tmp_path, monkeypatch):
     options = source(tmp_path, "data", [pair(f"p{i}", "x" * 10, "y" * 10) for i in range(50)])
     whole = staged_rows(stage(tmp_path / "a", options))
-    monkeypatch.setattr(staging, "FLUSH_CHARACTERS", 100)
+    monkeypatch.setattr(staged_file, "FLUSH_CHARACTERS", 100)
     monkeypatch.setattr(staging, "_BATCH_CHARACTERS", 100)
     staged = stage(tmp_path / "b", options)
     assert sum(len(piece.row_groups) for piece in staged.slices) > 8
@@ -145,7 +145,7 @@ def test_memory_is_bounded_by_flushing(tmp_path, monkeypatch):
 def test_the_raw_row_in_quarantine_is_bounded(tmp_path):
     row = InputRow(1, "a", Unreadable("r", "d\ud800"), raw="x" * 50_000)
     (found,) = quarantine(stage(tmp_path, rows_source(tmp_path, row)))
-    assert found["raw"] == "x" * staging.RAW_CHARACTERS and found["detail"] == "d\\ud800"
+    assert found["raw"] == "x" * arriving.RAW_CHARACTERS and found["detail"] == "d\\ud800"
 
 
 def test_a_file_that_breaks_gives_the_rows_before_and_one_that_says_so(tmp_path):
