@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
+from prefcurate.transforms.consensus.model import AnnotatorFigures
 from prefcurate.transforms.measures.rules import FEWEST
-from prefcurate.transforms.report.findings import AnnotatorRow, Findings, Share
+from prefcurate.transforms.report.findings import Findings, Share
 from prefcurate.transforms.report.voices import Voice
 from prefcurate.transforms.report.words import OUTCOMES, about
 
@@ -98,7 +99,7 @@ def sources_chart(voices: Sequence[Voice]) -> str:
     return _html(figure, "sources-chart", 130 + 56 * len(voices))
 
 
-def accuracy_chart(annotators: Sequence[AnnotatorRow]) -> str:
+def accuracy_chart(annotators: Sequence[AnnotatorFigures]) -> str:
     """Accuracy of each annotator on gold it did not learn from, as dots with intervals."""
     measured = [row for row in annotators if row.accuracy is not None][:ANNOTATORS]
     measured.sort(key=lambda row: (row.accuracy or 0.0, row.annotator))
@@ -119,7 +120,7 @@ def accuracy_chart(annotators: Sequence[AnnotatorRow]) -> str:
     return _html(figure, "accuracy-chart", 130 + 26 * len(measured))
 
 
-def position_chart(annotators: Sequence[AnnotatorRow]) -> str:
+def position_chart(annotators: Sequence[AnnotatorFigures]) -> str:
     """How far each annotator leans towards what is shown first."""
     told = [row for row in annotators if row.position_bias is not None][:ANNOTATORS]
     told.sort(key=lambda row: (abs(row.position_bias or 0.0), row.annotator))

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import TypeAdapter
 
 from prefcurate.transforms.accounts import SourceAccount
-from prefcurate.transforms.consensus.kinds import WrongKind
+from prefcurate.transforms.consensus.model import AnnotatorFigures
 from prefcurate.transforms.report.quality.rated import Rated
 from prefcurate.transforms.report.quality.rows import AnnotatorQuality
 from prefcurate.transforms.report.voices import Voice
@@ -89,25 +89,6 @@ class Longer:
     audit_only: bool
     pairs: int
     longer: int
-
-
-@dataclass(frozen=True)
-class AnnotatorRow:
-    """A row of the table `annotators`."""
-
-    annotator: str
-    kind: str
-    status: str
-    n: int
-    n_gold: int
-    accuracy: float | None
-    accuracy_low: float | None
-    accuracy_high: float | None
-    position_bias: float | None
-    length_bias: float | None
-    flip_rate: float | None
-    cost: float | None
-    wrong_on: tuple[WrongKind, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -243,7 +224,7 @@ class Findings:
     baseline: Share | None
     longer: tuple[Longer, ...]
     voices: tuple[Voice, ...]
-    annotators: tuple[AnnotatorRow, ...]
+    annotators: tuple[AnnotatorFigures, ...]
     annotator_statuses: Mapping[str, int]
     attention: tuple[AnnotatorQuality, ...]
     looked_at: int

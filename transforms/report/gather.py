@@ -7,13 +7,13 @@ from typing import Any
 
 from prefcurate.transforms.accounts import source_accounts
 from prefcurate.transforms.consensus.kinds import WrongKind
+from prefcurate.transforms.consensus.model import AnnotatorFigures
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import open_release
 from prefcurate.transforms.report.audit import Audited, agreements, longer_baseline
 from prefcurate.transforms.report.findings import (
     ALGORITHM,
-    AnnotatorRow,
     Criterion,
     Crowd,
     Findings,
@@ -47,7 +47,7 @@ _CROWD = (
     "ORDER BY 1 DESC, prompt_cluster LIMIT 1"
 )
 _ANNOTATORS = (
-    "SELECT annotator, kind, status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
+    "SELECT annotator, kind, coalesce(family, annotator), status, n, n_gold, accuracy, accuracy_low, accuracy_high, position_bias, length_bias, "
     "flip_rate, cost, coalesce(wrong_on, []) FROM annotators ORDER BY accuracy IS NULL, n DESC, annotator LIMIT $most"
 )
 _CRITERIA = (
@@ -134,8 +134,8 @@ def _of_no_prompt(snapshot: Snapshot) -> dict[str, Any]:
     }
 
 
-def _annotator(row: tuple[Any, ...]) -> AnnotatorRow:
-    return replace(AnnotatorRow(*row[:-1]), wrong_on=tuple(WrongKind(**kind) for kind in row[-1]))
+def _annotator(row: tuple[Any, ...]) -> AnnotatorFigures:
+    return replace(AnnotatorFigures(*row[:-1]), wrong_on=tuple(WrongKind(**kind) for kind in row[-1]))
 
 
 def _of_prompts(remarks: Iterable[str]) -> int:

@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from prefcurate.transforms.accounts import SourceAccount
+from prefcurate.transforms.consensus.model import AnnotatorFigures
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.report.findings import (
-    AnnotatorRow,
     Change,
     Criterion,
     Flagged,
@@ -99,7 +99,7 @@ def test_money_flags_rubrics_queues_and_annotators(reported):
     assert found.best_criteria == (Criterion("Is <u>right</u>.", "", "accepted", 0.8, None, 9, "says <u>so</u>"),)
     assert found.queues == (Queue("nobody", 1, 0.0), Queue("person", 1, 0.5))
     assert [row.annotator for row in found.annotators] == ["llm_judge:x/<i>gpt</i>", "person:y"], "the measured first"
-    assert isinstance(found.annotators[0], AnnotatorRow)
+    assert isinstance(found.annotators[0], AnnotatorFigures)
     assert found.annotator_statuses == {"trusted": 1, "used": 1}
 
 
