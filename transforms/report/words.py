@@ -69,6 +69,13 @@ FLAGS = {
     "personal_data": "the prompt or a response holds an e-mail address, a phone number, an IBAN, a card number or a key",
     "length_ratio": "one response is many times longer",
 }
+OF_PAIRS = frozenset(
+    (
+        "near_duplicate", "near_duplicate_prompt", "contradictory_repeat", "contamination", "identical_responses", "same_beginning",
+        "length_ratio",
+    )
+)  # fmt: skip
+"""Flags that are about no response of its own: that it was chosen says nothing."""
 LENGTHS = {
     "longer": "gold prefers the clearly longer response",
     "shorter": "gold prefers the clearly shorter response",

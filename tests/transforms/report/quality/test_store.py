@@ -1,5 +1,7 @@
 """From a store to the table `annotator_quality`, the view `sources` and the page; and what forgetting leaves."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,8 @@ def test_the_page_says_so_and_the_name_cannot_become_markup(reported):
     assert "13 annotators with 8 opinions or more were looked at" in text
     assert "Looks like guessing" in text
     assert "its peers on" in text
+    assert "person:team/<wbr>" in text, "a long name is broken where its words end"
+    assert re.search(r"alpha <b>\d\.\d\d</b>.*<br>kappa\s+<b>\d\.\d\d</b>", text), "in one column of the sources' table"
 
 
 def test_kappa_and_alpha_stand_in_the_view_of_sources(reported):
