@@ -24,6 +24,7 @@ CHECKS = (
     "streaks", "alternating", "too_fast", "worse_later", "better_later", "copy",
 )  # fmt: skip
 """What can be found, the gravest first."""
+# With thousands of answers what is no matter excludes chance too: from these sizes on something is said.
 _GUESSING = 0.5
 _LEANS = 0.2
 _STREAKS = 0.1
@@ -111,7 +112,7 @@ def _follows(measured: Measured, among: Bools, tested: _Tested) -> None:
 
 def _leans(measured: Measured, among: Bools, tested: _Tested) -> None:
     """Who leans to a place, to length or to looks further than is usual; to a place that is drawn, than nobody should."""
-    drawn = measured.opinions.sums(measured.opinions.shown * 1.0) > measured.opinions.counts / 2
+    drawn = measured.opinions.drawn
     for column, up, down in (
         (FIRST, "first_shown", "second_shown"),
         (LONGER, "longer", "shorter"),

@@ -26,9 +26,9 @@ class Leanings:
     """What moves an annotator's answers (-1 b to 1 a), shape (annotators, 4): see `FOLLOWS` and so on.
 
     Attributes:
-        value: `FOLLOWS`: the slope on what the others say, where it names a response. `FIRST`: how much further it leans to the first than a usual one would on the same
-            pairs: .2 means 60 of 100 where a usual one says 50. `LONGER`, `FORMATTED`: the share of answers that this alone gave, if a
-            usual annotator gave the others.
+        value: `FOLLOWS`: the slope on what the others say, where it names a response. `FIRST`: how much further it leans to the first than
+            a usual one would on the same pairs: .2 means 60 of 100 where a usual one says 50. `LONGER`, `FORMATTED`: the share of
+            answers that this alone gave, if a usual annotator gave the others.
         error: standard errors, infinite where the annotator's pairs cannot tell.
         own, own_error: all four slopes, by least squares of one annotator's answers.
     """
@@ -52,36 +52,51 @@ def leanings(opinions: Opinions, others: Others, group: Ints) -> Leanings:
         others: what the others say of each.
         group: one entry an annotator: who is compared with whom.
     """
-    x = np.stack([others.lean, opinions.first, opinions.longer, opinions.formatted], axis=1).astype(np.float64)
-    y = opinions.label.astype(np.float64)
+    x, y = _moves(opinions, others), opinions.label.astype(np.float64)
     own, xx = _slopes(opinions, x, y)
     told = np.einsum("wii->wi", xx) - _PRIOR
-    drawn = opinions.sums(opinions.shown * 1.0) > opinions.counts / 2
     typical = np.stack([_typical(own[:, i], told[:, i], group) for i in range(x.shape[1])], axis=1)
-    typical[drawn, FIRST] = 0.0
-    usually = np.clip(np.einsum("ni,ni->n", x, typical[opinions.who]), -1, 1)
-    # In place of x: what would change if the answer were given by that alone, and how far the answer is from a usual one.
-    towards = np.where(x != 0, x - usually[:, None], 0.0)
-    towards[:, FIRST] = x[:, FIRST]
-    # Who finds many pairs equal follows no less where it does not.
-    named = y != 0
-    towards[:, FOLLOWS] = named * others.lean
-    left = np.repeat((y - usually)[:, None], x.shape[1], axis=1)
-    left[:, FOLLOWS] = y
-    squares = np.maximum(np.stack([opinions.sums(towards[:, i] ** 2) for i in range(x.shape[1])], axis=1), _RIDGE)
-    value = np.stack([opinions.sums(towards[:, i] * left[:, i]) for i in range(x.shape[1])], axis=1) / squares
+    typical[opinions.drawn, FIRST] = 0.0
+    towards, left = _scores(opinions, x, y, typical)
+    squares = np.maximum(_sums(opinions, towards**2), _RIDGE)
+    value = _sums(opinions, towards * left) / squares
+    variance = _variance(opinions, typical, told, squares)
     left = left - towards * value[opinions.who]
-    n = np.maximum(1.0, opinions.counts)
-    follows = typical[:, FOLLOWS] ** 2 * told[:, FOLLOWS] / n
-    variance = np.maximum(LEAST_VARIANCE, opinions.sums(named * 1.0) / n - follows)
-    variances = np.repeat(variance[:, None], x.shape[1], axis=1)
-    of_named = typical[:, FOLLOWS] ** 2 * squares[:, FOLLOWS] / np.maximum(1.0, opinions.sums(named * 1.0))
-    variances[:, FOLLOWS] = np.maximum(LEAST_VARIANCE, 1.0 - of_named)
-    error = np.sqrt(np.maximum(variances / squares, _by_acts(opinions, towards * left) / squares**2))
+    error = np.sqrt(np.maximum(variance / squares, _by_acts(opinions, towards * left) / squares**2))
     # What is the same in nearly all of an annotator's pairs cannot be told from them.
     known = (told >= np.array([1, FEWEST, FEWEST, FEWEST])) & (error < _TELLS)
-    own_error = np.sqrt(variance[:, None] * np.maximum(0.0, np.einsum("wii->wi", np.linalg.inv(xx))))
+    own_error = np.sqrt(variance[:, [FIRST]] * np.maximum(0.0, np.einsum("wii->wi", np.linalg.inv(xx))))
     return Leanings(value, np.where(known, error, np.inf), own, np.where(known, np.maximum(own_error, error), np.inf))
+
+
+def _moves(opinions: Opinions, others: Others) -> Floats:
+    """What may move each answer towards a (positive) or b, shape (opinions, 4)."""
+    columns = np.stack([others.lean, opinions.first, opinions.longer, opinions.formatted], axis=1)
+    return columns.astype(np.float64)
+
+
+def _sums(opinions: Opinions, values: Floats) -> Floats:
+    return np.stack([opinions.sums(column) for column in values.T], axis=1)
+
+
+def _scores(opinions: Opinions, x: Floats, y: Floats, typical: Floats) -> tuple[Floats, Floats]:
+    """What would change if each answer were given by one thing alone, and how far the answer is from a usual one; shape (opinions, 4)."""
+    usually = np.clip(np.einsum("ni,ni->n", x, typical[opinions.who]), -1, 1)[:, None]
+    towards, left = np.where(x != 0, x - usually, 0.0), np.repeat(y[:, None] - usually, x.shape[1], axis=1)
+    towards[:, FIRST] = x[:, FIRST]
+    # How far it follows is no score: it is the slope itself. Who finds many pairs equal follows no less where it does not.
+    towards[:, FOLLOWS], left[:, FOLLOWS] = (y != 0) * x[:, FOLLOWS], y
+    return towards, left
+
+
+def _variance(opinions: Opinions, typical: Floats, told: Floats, squares: Floats) -> Floats:
+    """The variance of a usual annotator's answers to the same pairs around what moves it, shape (annotators, 4)."""
+    named = opinions.sums((opinions.label != 0) * 1.0)
+    n, slope = np.maximum(1.0, opinions.counts), typical[:, FOLLOWS] ** 2
+    variance = np.repeat((named / n - slope * told[:, FOLLOWS] / n)[:, None], typical.shape[1], axis=1)
+    # Of answers that name a response alone.
+    variance[:, FOLLOWS] = 1.0 - slope * squares[:, FOLLOWS] / np.maximum(1.0, named)
+    return np.maximum(LEAST_VARIANCE, variance)
 
 
 def _slopes(opinions: Opinions, x: Floats, y: Floats) -> tuple[Floats, Floats]:
@@ -122,8 +137,8 @@ def expected_answers(opinions: Opinions, others: Others, leaning: Leanings) -> F
     The annotator's own share of ties and own leanings count: what is left for a test of streaks, or of copies, is their order.
     """
     value = np.clip(leaning.own, -1, 1)[opinions.who]
-    x = np.stack([others.lean, opinions.first, opinions.longer, opinions.formatted], axis=1)
-    towards = np.clip(np.einsum("ni,ni->n", x, value), -1, 1) * np.where(opinions.first == 0, 1, opinions.first)
+    leans = np.einsum("ni,ni->n", _moves(opinions, others), value)
+    towards = np.clip(leans, -1, 1) * np.where(opinions.first == 0, 1, opinions.first)
     ties = ((opinions.sums((opinions.label == 0) * 1.0) + 0.5) / (opinions.counts + 1.5))[opinions.who]
     towards = np.clip(towards, -(1 - ties) + 0.02, (1 - ties) - 0.02)
     chances = np.stack([(1 - ties + towards) / 2, ties, (1 - ties - towards) / 2], axis=1)

@@ -99,6 +99,12 @@ class Opinions:
         return self.sums()
 
     @cached_property
+    def drawn(self) -> Bools:
+        """Annotators of most of whose answers it is told which response was shown first: then it was drawn, or both orders were asked."""
+        told: Bools = self.sums(self.shown * 1.0) > self.counts / 2
+        return told
+
+    @cached_property
     def acts(self) -> Acts:
         """What was given by one act (a ranking cut into pairs, say), for each annotator."""
         (whose, _), of = distinct(self.who, self.act)

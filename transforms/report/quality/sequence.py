@@ -38,8 +38,8 @@ def streaks(opinions: Opinions, expected: Floats) -> Streaks:
     The runs test (Wald & Wolfowitz 1940; of several kinds Barton & David 1957) counts changes of answer; it takes all orders of an
     annotator's answers as equally likely. Here each answer has the probability that the pair gives it (`expected`), since files
     hold like pairs together. Each step counts as a trial of its own: two steps share an answer, but the shares and leanings that are expected were
-    fitted to the same answers, which takes up more than that (a test simulates it). The longest run is Johnson's long string (2005, J. Research in Personality 39:103). Labels that one act
-    gave are one answer each only where the act is: others are left out.
+    fitted to the same answers, which takes up more than that (a test simulates it). The longest run is Johnson's long string (2005, J. Research
+    in Personality 39:103). Labels that one act gave are one answer each only where the act is: others are left out.
     """
     said, many = answers(opinions), opinions.many
     alone = np.bincount(opinions.acts.of)[opinions.acts.of] == 1
