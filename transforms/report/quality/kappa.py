@@ -69,28 +69,28 @@ def mean_kappa(who: Ints, item: Ints, prompt: Ints, value: Ints, positions: Floa
     one, other, couple = _couples(who, item)
     if not len(one):
         return None
-    couples, k = int(couple.max()) + 1, len(positions)
     prompts, row = np.unique(prompt[one], return_inverse=True)
-    # Only margins and disagreements are summed: whole tables of sixteen values, drawn a thousand times, would take gigabytes.
-    width = 2 + 2 * k
-    said = [np.abs(positions[value[one]] - positions[value[other]]) ** power for power in (1, 2)]
-    columns = [*range(2), 2 + value[one], 2 + k + value[other]]
-    added = csr_matrix(
-        (
-            np.concatenate([*said, np.ones(2 * len(one))]),
-            (np.tile(row, 4), np.concatenate([couple * width + column for column in columns])),
-        ),
-        shape=(len(prompts), couples * width),
-    )
-    sums = drawn(prompts.astype(np.uint64), added).reshape(-1, couples, width)
+    added, k = _added(row, couple, value[one], value[other], positions), len(positions)
+    sums = drawn(prompts.astype(np.uint64), added).reshape(-1, int(couple.max()) + 1, 2 + 2 * k)
     ones, others = sums[:, :, 2 : 2 + k], sums[:, :, 2 + k :]
-    linear, quadratic = (
-        estimate(
-            _mean(_kappa(sums[:, :, power - 1], ones, others, _apart(positions, power)), ones.sum(axis=2)), len(prompts)
-        )
-        for power in (1, 2)
+    kappas = [_kappa(sums[:, :, power - 1], ones, others, _apart(positions, power)) for power in (1, 2)]
+    linear, quadratic = (estimate(_mean(kappa, ones.sum(axis=2)), len(prompts)) for kappa in kappas)
+    return None if linear is None or quadratic is None else Kappa(sums.shape[1], len(one), linear, quadratic)
+
+
+def _added(row: Ints, couple: Ints, one: Ints, other: Ints, positions: Floats) -> csr_matrix:
+    """What each prompt adds for each couple: its linear and quadratic disagreements, then how often each value was said by each of the two.
+
+    No more than these margins: whole tables of sixteen values, drawn a thousand times, would take gigabytes.
+    """
+    k = len(positions)
+    width = 2 + 2 * k
+    distance = np.abs(positions[one] - positions[other])
+    amounts = np.concatenate([distance, distance**2, np.ones(2 * len(one))])
+    columns = np.concatenate([couple * width + column for column in (0, 1, 2 + one, 2 + k + other)])
+    return csr_matrix(
+        (amounts, (np.tile(row, 4), columns)), shape=(int(row.max()) + 1, (int(couple.max()) + 1) * width)
     )
-    return None if linear is None or quadratic is None else Kappa(couples, len(one), linear, quadratic)
 
 
 def _couples(who: Ints, item: Ints) -> tuple[Ints, Ints, Ints]:
