@@ -1,5 +1,6 @@
 """`prefcurate diff` on real changes of a store: what happened to each pair, and why."""
 
+import pyarrow.parquet as pq
 import pytest
 
 from prefcurate.pipelines.diff import BandMove, diff, render
@@ -81,6 +82,24 @@ def test_a_band_that_changed_is_told_whatever_else_is_the_same(tmp_path):
     assert "2 pairs of both are in another curriculum band: 1 from easy to hard, 1 from easy to medium" in text
     assert "1 same decision, in another curriculum band" in text
     assert "curriculum" not in render(diff(store, "current"))
+
+
+def test_a_release_from_before_there_were_bands_has_no_other_band(tmp_path):
+    store = make_store(tmp_path, [pair("same", "good", "bad"), pair("other", "one", "two")])
+    decide_all(store)
+    first = publish(store)
+    for file in first.files("train"):
+        table = pq.read_table(file)
+        pq.write_table(table.drop_columns(["band"]), file)
+    decide_all(store, other={"weight": 0.5})
+    publish(store)
+    found = diff(store, first.release_id)
+    assert (found.unchanged, found.count("details"), found.bands) == (1, 1, ())
+    (told,) = found.examples
+    assert (told.before, told.after) == (
+        "train, keep by consensus, p_chosen 0.900, weight 1.000",
+        "train, keep by consensus, p_chosen 0.900, weight 0.500, hard",
+    )
 
 
 def test_masked_texts_are_the_same_sides_and_a_flip_under_a_mask_is_a_flip(tmp_path):
