@@ -110,7 +110,7 @@ _PAIRS = """
             WHEN abs(a.p_chosen - b.p_chosen) > $moved THEN 'probability'
             WHEN a.weight <> b.weight OR a.sources <> b.sources OR a.licences <> b.licences OR a.p_chosen <> b.p_chosen
                 OR a.asked <> b.asked OR a.won <> b.won OR a.lost <> b.lost THEN 'details' END AS kind,
-        told(a) AS before, told(b) AS after
+        told(a) AS before, told(b) AS after, a.band || ' to ' || b.band AS bands
     FROM met
 """
 _BANDS = """
@@ -120,6 +120,7 @@ _EXPLAINED = """
     CREATE TEMP TABLE explained AS
     SELECT p.*, CASE p.kind WHEN 'added' THEN coalesce('was withheld: ' || a.reason, 'new among the comparisons')
         WHEN 'removed' THEN coalesce('withheld: ' || b.reason, 'no longer among the comparisons of the configured sources')
+        WHEN 'band' THEN 'from ' || p.bands
         ELSE coalesce(c.reason, 'consensus of another state of the store') END AS why, b.detail
     FROM (SELECT * FROM pairs WHERE kind IS NOT NULL) p
     LEFT JOIN withheld_a a USING (comparison_id) LEFT JOIN withheld_b b USING (comparison_id)

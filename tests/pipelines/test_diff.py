@@ -73,7 +73,10 @@ def test_a_band_that_changed_is_told_whatever_else_is_the_same(tmp_path):
     )
     publish(store)
     found = diff(store, first.release_id)
-    assert {(each.kind, each.pairs) for each in found.reasons} == {("band", 1), ("redecided", 1)}
+    assert {(each.kind, each.reason, each.pairs) for each in found.reasons} == {
+        ("band", "from easy to medium", 1),
+        ("redecided", "people agree", 1),
+    }
     assert found.unchanged == 1
     assert found.bands == (BandMove("easy", "hard", 1), BandMove("easy", "medium", 1))
     (banded,) = [change for change in found.examples if change.kind == "band"]
