@@ -1,8 +1,8 @@
 """Reference similarity: the response that is nearer to a reference answer, by characters and, where there are vectors, by meaning.
 
 chrF is the F-score of character n-grams (Popović 2015, "chrF: character n-gram F-score for automatic MT evaluation", with its
-n = 6 and beta = 2): it needs no tokeniser and works in every language. It is averaged over n-gram orders as sacreBLEU does
-(chrF2, whitespace left out).
+n = 6 and beta = 2): it needs no tokeniser and works in every language. Precision and recall are each averaged over the n-gram
+orders, and of the two means the F-score is taken, as there and in sacreBLEU (chrF2, whitespace left out).
 """
 
 from collections import Counter
@@ -30,16 +30,17 @@ CHRF_BETA = 2.0
 def chrf(response: str, reference: str, order: int = CHRF_ORDER, beta: float = CHRF_BETA) -> float:
     """chrF of a response against a reference, from 0 to 1; orders for which either text is too short are left out."""
     texts_ = ("".join(response.split()), "".join(reference.split()))
-    scores = []
+    precisions, recalls = [], []
     for n in range(1, order + 1):
         said, wanted = (Counter(text[i : i + n] for i in range(len(text) - n + 1)) for text in texts_)
-        if not said or not wanted:
-            continue
-        shared = (said & wanted).total()
-        precision, recall = shared / said.total(), shared / wanted.total()
-        weighted = beta**2 * precision + recall
-        scores.append((1 + beta**2) * precision * recall / weighted if weighted else 0.0)
-    return sum(scores) / len(scores) if scores else 0.0
+        if said and wanted:
+            shared = (said & wanted).total()
+            precisions.append(shared / said.total())
+            recalls.append(shared / wanted.total())
+    if not sum(precisions):
+        return 0.0
+    precision, recall = (sum(of) / len(of) for of in (precisions, recalls))
+    return (1 + beta**2) * precision * recall / (beta**2 * precision + recall)
 
 
 def nearest(response: str, references: Sequence[str]) -> float:
@@ -90,7 +91,7 @@ class Similarity(LocalAnnotator):
     """Whose vectors; the configuration fills it in from its own `embed`."""
 
     stored_kind: ClassVar[AnnotatorKind] = "program"
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
 
     def fingerprint(self) -> str:
         """Of the settings and the version of the measure."""

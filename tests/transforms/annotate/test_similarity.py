@@ -24,6 +24,20 @@ def test_chrf_by_hand():
     assert chrf("abc", "abd", order=3) == pytest.approx((2 / 3 + 1 / 2 + 0) / 3)
     # recall counts four times precision (beta 2): p = 1, r = 1/2 gives 5 * 0.5 / (4 * 1 + 0.5).
     assert chrf("a", "ab", order=1) == pytest.approx(2.5 / 4.5)
+    # The F-score is of the means: precisions 1 and 1, recalls 1/2 and 1/3, whose mean is 5/12; the mean of two F-scores is less.
+    assert chrf("ab", "abcd", order=2) == pytest.approx(5 * (5 / 12) / (4 + 5 / 12))
+
+
+@pytest.mark.parametrize(
+    ("response", "reference", "expected"),
+    [
+        ("The cat sat on the mat", "The cat is sitting on a mat, purring", 0.2236398438764468),
+        ("Paris", "The capital is Paris", 0.22989471542020554),
+    ],
+)
+def test_chrf_is_sacrebleus(response, reference, expected):
+    """`sacrebleu.metrics.CHRF().sentence_score(…).score / 100` of sacreBLEU 2.6.0."""
+    assert chrf(response, reference) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
