@@ -25,8 +25,10 @@ Bools = npt.NDArray[np.bool_]
 
 PENALTIES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 """L2 penalties to choose from, for features of mean squared length 1: the standard deviation of a score is about 1/sqrt(penalty)."""
+SLOPES = (0.1, 5.0)
+"""Between these lies what makes scores log-odds: a few pairs that are all right must not make everything certain."""
 _ITERATIONS = 300
-_SLOPES = (0.1, 5.0)
+_FLAT = 1e-12
 _FEW = 20
 
 
@@ -217,15 +219,14 @@ def fit_head(features: Floats, target: Floats, weight: Floats, penalty: float, s
 
 
 def calibration(scores: Floats, target: Floats, weight: Floats) -> float:
-    """The slope s for which sigmoid(s * score) predicts best, within 0.1 and 5: Platt's scaling without an offset, for symmetry."""
+    """The slope s for which sigmoid(s * score) predicts best, within `SLOPES`: Platt's scaling without an offset, for symmetry."""
     slope = 1.0
     for _ in range(50):
         expected = sigmoid(slope * scores)
         gradient = float(np.sum(weight * (expected - target) * scores))
         curvature = float(np.sum(weight * expected * (1 - expected) * scores**2))
-        if curvature < 1e-12:
-            break
-        slope = float(np.clip(slope - gradient / curvature, *_SLOPES))
+        # Scores so large that the curve is flat have a slope too: one of the two ends.
+        slope = float(np.clip(slope - gradient / max(curvature, _FLAT), *SLOPES))
     return slope
 
 

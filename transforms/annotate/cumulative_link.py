@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from prefcurate.transforms.annotate.bradley_terry import Bools, Floats, Ints, Tuning, sigmoid
+from prefcurate.transforms.annotate.bradley_terry import SLOPES, Bools, Floats, Ints, Tuning, sigmoid
 
 _ITERATIONS = 300
 _USUAL = -0.7
@@ -91,17 +91,20 @@ class OrdinalExamples:
     def calibrated(self, rows: Ints, scores: Floats) -> tuple[float, Tuning]:
         """A slope, and every scale's threshold of ties, on scores of heads that saw none of these pairs."""
         degrees = self.degrees.at(rows)
-        slope, thresholds = fit_ordinal(scores[:, None], degrees, 0.0, np.ones(1))
-        found = max(float(slope[0]), 0.0)
-        loss = _loss(scores * found, thresholds, degrees)[0]
+        (slope,), thresholds = fit_ordinal(scores[:, None], degrees, 0.0, np.ones(1), SLOPES)
+        loss = _loss(scores * slope, thresholds, degrees)[0]
         heard = np.bincount(degrees.scale, weights=degrees.weight, minlength=degrees.scales)
         shares = heard / heard.sum()
         ties = tuple((float(s), float(t)) for s, t in zip(shares, thresholds[:, 0], strict=True))
-        return loss, Tuning(slope=found, ties=ties)
+        return loss, Tuning(slope=float(slope), ties=ties)
 
 
 def fit_ordinal(
-    features: Floats, degrees: Degrees, penalty: float, start: Floats | None = None
+    features: Floats,
+    degrees: Degrees,
+    penalty: float,
+    start: Floats | None = None,
+    within: tuple[float, float] | None = None,
 ) -> tuple[Floats, Floats]:
     """The weights of one head, and the thresholds of each scale, shape (scales, levels): the penalised maximum of the likelihood.
 
@@ -110,6 +113,7 @@ def fit_ordinal(
         degrees: what was said of the pairs.
         penalty: half of it times the squared length of the weights is added to the loss.
         start: weights to start from.
+        within: bounds of every weight.
     """
     # Half a second to import: only who counts pays it.
     from scipy.optimize import minimize
@@ -127,8 +131,10 @@ def fit_ordinal(
 
     first = np.zeros(size) if start is None else start
     values = np.concatenate([first, np.full(degrees.scales * degrees.levels, _USUAL)])
+    bounds = None if within is None else [within] * size + [(None, None)] * (len(values) - size)
     options = {"maxiter": _ITERATIONS, "ftol": 1e-12, "gtol": 1e-8, "maxcor": 20}
-    found = np.asarray(minimize(objective, values, jac=True, method="L-BFGS-B", options=options).x, np.float64)
+    fitted = minimize(objective, values, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    found = np.asarray(fitted.x, np.float64)
     return found[:size], np.cumsum(np.exp(found[size:].reshape(degrees.scales, degrees.levels)), axis=1)
 
 

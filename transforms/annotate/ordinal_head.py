@@ -27,7 +27,7 @@ class OrdinalHead(RewardHead):
     levels: int = Field(default=3, ge=1, le=10)
     """Degrees of "better" that are told apart at most; scales with more are cut into as many parts of equal size."""
 
-    algorithm: ClassVar[int] = 1
+    algorithm: ClassVar[int] = 2
 
     def examples(self, snapshot: Snapshot, shard: int) -> pa.Table:
         """Those of a reward head, with what each voice said."""

@@ -156,6 +156,22 @@ def test_calibration_finds_the_slope(true_slope):
     assert found == pytest.approx(true_slope, rel=0.01)
 
 
+@pytest.mark.parametrize(
+    ("scores", "wrong", "slope"),
+    [
+        ([60.0, -60.0], 1 / 3, 0.1),  # so sure that the likelihood is flat, and wrong in a third: hardly to be believed
+        ([60.0, -60.0], 0.0, 1.0),  # as sure, and right: nothing to be changed
+        ([1.0, -1.0], 0.0, 5.0),  # always right: as sure as may be
+        ([1.0, -1.0], 0.6, 0.1),  # mostly wrong: not turned round
+        ([0.0, 0.0], 0.5, 1.0),
+    ],
+)
+def test_calibration_where_the_likelihood_is_flat_or_has_no_maximum(scores, wrong, slope):
+    scores = np.array(scores * 30)
+    target = np.where(np.arange(60) < 60 * wrong, scores <= 0, scores > 0).astype(float)
+    assert bt.calibration(scores, target, np.ones(60)) == pytest.approx(slope)
+
+
 def test_a_bootstrap_draws_clusters_about_once():
     clusters = [f"c{i // 2}" for i in range(20_000)]
     drawn = bt.bootstrap(clusters, 0, 7)

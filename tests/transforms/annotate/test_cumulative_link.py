@@ -103,6 +103,18 @@ def test_degrees_teach_more_than_sides():
     assert np.mean(errors["degrees"]) < np.mean(errors["sides"])
 
 
+@pytest.mark.parametrize(("turned", "slope"), [(False, 5.0), (True, 0.1)])
+def test_a_few_scores_that_are_all_right_do_not_make_everything_certain(turned, slope):
+    """As with heads that know no ties: the slope of scores is within 0.1 and 5, and thresholds are fitted to that one."""
+    side = np.where(np.arange(40) % 2, 1, -1)
+    degrees = Degrees(np.arange(40), np.zeros(40, int), side, side, np.ones(40), 1, 1)
+    told = OrdinalExamples(np.zeros((40, 2)), degrees, tuple(map(str, range(40))))
+    loss, tuning = told.calibrated(np.arange(40), -side * 1.0 if turned else side * 1.0)
+    assert tuning.slope == pytest.approx(slope)
+    ((share, threshold),) = tuning.ties
+    assert share == 1 and 0 < threshold < 1 and np.isfinite(loss)
+
+
 def test_opinions_of_some_pairs():
     degrees = Degrees(
         np.array([0, 0, 1, 3]), np.zeros(4, int), np.array([1, -1, 0, 2]), np.array([1, -1, 0, 2]), np.ones(4), 2, 1
