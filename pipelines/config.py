@@ -1,10 +1,11 @@
 """The configuration: one YAML file, validated as a whole before anything runs."""
 
+import fnmatch
 import os
 import posixpath
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
 import yaml
@@ -12,9 +13,11 @@ from pydantic import Field, PrivateAttr, ValidationError, field_validator, model
 
 from prefcurate.schemas.canonical import shard_of
 from prefcurate.schemas.errors import WrongSetting
+from prefcurate.schemas.records import AnnotatorKind
 from prefcurate.transforms.annotate.annotator import check_distinct
 from prefcurate.transforms.annotate.chat import ChatOptions
 from prefcurate.transforms.annotate.options import AnnotatorOptions
+from prefcurate.transforms.annotate.reward_head import RewardHead
 from prefcurate.transforms.consensus.options import ConsensusOptions
 from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.embed.options import EmbedOptions
@@ -98,19 +101,53 @@ class Config(Options):
 
     @model_validator(mode="after")
     def _agreements_are_of_known_annotators(self) -> "Config":
-        known = [annotator.name for annotator in self.annotators]
         rules = self.consensus.agreement
         twice = sorted({rule.name for rule in rules if [r.name for r in rules].count(rule.name) > 1})
         if twice:
             raise ValueError(f"consensus.agreement: the name {twice[0]!r} is used twice; every name must be its own")
         for rule in rules:
-            # What came with the data is known only when it is read: `llm_judge:arena/gpt-4`.
-            unknown = [name for name in rule.annotators if ":" not in name and name not in known]
-            if unknown:
+            wrong = next((found for name in rule.annotators if (found := self._unheard(name))), None)
+            if wrong:
+                raise ValueError(f"consensus.agreement.{rule.name}: {wrong}")
+            heard = rule.naming(self._names_in_tables()).annotators
+            if repeated := [name for name in heard if heard.count(name) > 1]:
                 raise ValueError(
-                    f"consensus.agreement.{rule.name}: {unknown_name('annotator', unknown[0], known)}; one that came with the data is "
-                    "named as in the table annotators, such as llm_judge:arena/gpt-4"
+                    f"consensus.agreement.{rule.name}: {repeated[0]!r} is named twice; nobody agrees with anybody by agreeing with himself"
                 )
+        return self
+
+    def _names_in_tables(self) -> dict[str, str]:
+        return {annotator.name: annotator.annotator for annotator in self.annotators}
+
+    def _unheard(self, name: str) -> str:
+        """Why nobody can have a name, our own or that of somebody who comes with the data; "" where somebody may.
+
+        Who comes with the data is known only when it is read, but not from which sources.
+        """
+        known = self._names_in_tables()
+        if name in known or any(fnmatch.fnmatchcase(ours, name) for ours in known.values()):
+            return ""
+        kind, _, who = name.partition(":")
+        source, slash, _ = who.partition("/")
+        if not slash and "*" not in who:
+            return (
+                f"{unknown_name('annotator', name, known)}; one that came with the data is named as in the table annotators, such as "
+                "llm_judge:arena/gpt-4"
+            )
+        sources = [each.name for each in self.sources]
+        for what, given, there in (("kind", kind, get_args(AnnotatorKind)), ("source", source, sources)):
+            if not fnmatch.filter(there, given):
+                return f"{name!r} is none of `annotators`, and {unknown_name(what, given, there)}"
+        return ""
+
+    @model_validator(mode="after")
+    def _heads_have_gold_to_learn_from(self) -> "Config":
+        if not self.gold.annotators and not self.gold.sources:
+            for annotator in self.annotators:
+                if isinstance(annotator, RewardHead) and annotator.learn_from == "gold":
+                    raise ValueError(
+                        f"annotators.{annotator.name}.learn_from: it would learn from gold, and nobody's labels are; say under `gold` whose are"
+                    )
         return self
 
     @model_validator(mode="after")
@@ -177,8 +214,7 @@ def parse_config(values: dict[str, Any], folder: str = ".") -> Config:
     except ValidationError as error:
         raise ConfigError("\n".join(mistakes(error, values, Config))) from error
     bound = tuple(annotator.bound(config.embed, config.gold) for annotator in config.annotators)
-    named = {annotator.name: annotator.annotator for annotator in bound}
-    consensus = config.consensus.naming(named)
+    consensus = config.consensus.naming(config._names_in_tables())
     return _absolute_paths(config.model_copy(update={"annotators": bound, "consensus": consensus}), folder)
 
 

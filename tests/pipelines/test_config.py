@@ -14,6 +14,7 @@ from prefcurate.schemas.formats.registry import READERS, named_formats
 EXAMPLE = Path(__file__).parents[2] / "examples" / "quickstart.yaml"
 FORMATS = ", ".join(sorted({*READERS, *named_formats()}))
 JUDGE = {"name": "cheap", "kind": "llm_judge", "endpoint": "http://localhost:8000/v1", "model": "m"}
+HEAD = {"name": "head", "kind": "reward_head"}
 GOOD: dict[str, Any] = {
     "store": "store",
     "sources": [
@@ -177,8 +178,36 @@ def test_the_settings_that_the_others_spoil_are_good():
             "consensus.agreement.steady: of: name two labellers at least, the oldest first",
         ),
         (
-            {"consensus": {"agreement": [{"name": "x", "rule": "ranking", "of": ["cheap", "person:a/b"]}] * 2}},
+            {"consensus": {"agreement": [{"name": "x", "rule": "ranking", "of": ["cheap", "person:votes/b"]}] * 2}},
             "consensus.agreement: the name 'x' is used twice; every name must be its own",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "same", "all": ["cheap", "llm_judge:votse/gpt-4"]}]}},
+            "consensus.agreement.x: 'llm_judge:votse/gpt-4' is none of `annotators`, and there is no source 'votse'; did you mean 'votes'? "
+            "known: votes",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "same", "all": ["cheap"], "any": ["judge:votes/*"]}]}},
+            "consensus.agreement.x: 'judge:votes/*' is none of `annotators`, and there is no kind 'judge'; did you mean 'llm_judge'? "
+            "known: person, llm_judge, reward_model, program",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "same", "all": ["cheap", "reward_head:hed"]}]}},
+            "consensus.agreement.x: there is no annotator 'reward_head:hed'; known: cheap; one that came with the data is named as in the "
+            "table annotators, such as llm_judge:arena/gpt-4",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "ranking", "of": ["cheap", "llm_judge:cheap"]}]}},
+            "consensus.agreement.x: 'llm_judge:cheap' is named twice; nobody agrees with anybody by agreeing with himself",
+        ),
+        (
+            {"consensus": {"dynamics": {"confidence": 0.3}}},
+            "consensus.dynamics: confidence: it is where labels are truncated; say what becomes of them: truncate: soften, or drop",
+        ),
+        (
+            {"consensus": {"dynamics": {"min_labels": 200, "max_pairs": 200}}},
+            "consensus.dynamics: min_labels: 200 published pairs are never there outside a fold of max_pairs 200 (about 160 are); lower it, "
+            "or raise max_pairs",
         ),
         (
             {"consensus": {"policy": "mine"}},
@@ -192,7 +221,28 @@ def test_the_settings_that_the_others_spoil_are_good():
             {"benchmarks__0__text": 3},
             "benchmarks.bench.text: should be a field path, such as question or turns[0], or a list of them (found 3)",
         ),
+        (
+            {"annotators__0": {**HEAD, "folds": 2}},
+            "annotators.head.folds: should be greater than or equal to 3 (found 2)",
+        ),
         # Values that do not go together.
+        (
+            {"annotators__0": {**HEAD, "learn_from": "gold"}, "gold": {}},
+            "annotators.head.learn_from: it would learn from gold, and nobody's labels are; say under `gold` whose are",
+        ),
+        (
+            {"annotators__0": {**HEAD, "min_labels": 90, "max_pairs": 100}},
+            "annotators.head: min_labels: 90 labelled pairs are never there outside a fold of max_pairs 100 (about 80 are); lower it, "
+            "or raise max_pairs",
+        ),
+        (
+            {"annotators__0": {**HEAD, "embed": {"model": "other"}}},
+            "annotators.head: embed: it stands at the top of the configuration and holds for all annotators; remove it here",
+        ),
+        (
+            {"annotators__0": {"name": "near", "kind": "similarity", "embed": {"model": "other"}}},
+            "annotators.near: embed: it stands at the top of the configuration and holds for all annotators; remove it here",
+        ),
         ({"sources": GOOD["sources"] * 2}, "sources: the name 'votes' is used twice; every name must be its own"),
         ({"annotators": [JUDGE, JUDGE]}, "annotators: the name 'cheap' is used twice; every name must be its own"),
         (

@@ -14,10 +14,10 @@ each small batch, and takes up what a dead run left; an annotator knows nothing 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.schemas.records import AnnotatorKind, Label, ParseStatus
@@ -100,6 +100,16 @@ class Annotator(Options, ABC):
     """The column `kind` of its annotations."""
     algorithm: ClassVar[int] = 1
     """Raised by hand when the same settings would answer otherwise; part of the fingerprint."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_all(cls, values: Any) -> Any:
+        for key in ("embed", "gold"):
+            if isinstance(values, dict) and key in values and key in cls.model_fields:
+                raise ValueError(
+                    f"{key}: it stands at the top of the configuration and holds for all annotators; remove it here"
+                )
+        return values
 
     @property
     def annotator(self) -> str:

@@ -3,7 +3,8 @@
 What is fitted is small and cheap, so nothing of it is kept but its answers. A fingerprint covers settings, never data: rows that
 were scored stay as they are, and only new comparisons are scored, by heads fitted on the labels there are at that time. So a label
 that arrives costs nothing and no second generation of scores stands beside the first. Whoever wants all rows scored anew, since there
-are far more labels now, raises `generation`: the old scores then take no part, since the configuration no longer names them.
+are far more labels now, raises `generation`: the old scores then take no part, since the configuration no longer names them. So it
+is where `gold` changes: no score may have been learned from what is gold of side audit.
 """
 
 import io
@@ -13,7 +14,7 @@ from typing import ClassVar, Literal, Self, cast
 
 import numpy as np
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prefcurate.schemas.canonical import canonical_json, stable_hash
 from prefcurate.schemas.records import AnnotatorKind, Label
@@ -33,6 +34,7 @@ from prefcurate.transforms.annotate.examples import EXAMPLES, LearnFrom, allowed
 from prefcurate.transforms.annotate.vectors import Vectors, comparisons_with_vectors, vectors
 from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.options import enough_outside_a_fold
 from prefcurate.transforms.store.snapshot import Snapshot
 
 _HEADS = pa.schema(
@@ -58,8 +60,8 @@ class RewardHead(FittedAnnotator):
     """Heads an ensemble; their spread tells how sure it is."""
     learn_from: LearnFrom = "all"
     """Labels that came with the data: of people only, of everybody, or only gold of side `fit`. Never gold of side `audit`."""
-    folds: int = Field(default=5, ge=2, le=20)
-    """Parts of the prompt clusters: each is scored by heads that learned from the others."""
+    folds: int = Field(default=5, ge=3, le=20)
+    """Parts of the prompt clusters: each is scored by heads that learned from the others, whose penalty and slope were tried on a third."""
     min_labels: int = Field(default=50, ge=10)
     """Labelled pairs outside a fold below which its pairs are not scored."""
     max_pairs: int = Field(default=50_000, ge=100)
@@ -74,6 +76,11 @@ class RewardHead(FittedAnnotator):
     stored_kind: ClassVar[AnnotatorKind] = "reward_model"
     algorithm: ClassVar[int] = 1
 
+    @model_validator(mode="after")
+    def _can_learn(self) -> Self:
+        enough_outside_a_fold("labelled pairs", self.min_labels, self.max_pairs, self.folds)
+        return self
+
     @property
     def family(self) -> str:
         """Heads on the same vectors that learned from the same labels share their errors, whatever their settings and generation."""
@@ -84,9 +91,11 @@ class RewardHead(FittedAnnotator):
         return self.model_copy(update={"embed": embed, "gold": gold})
 
     def fingerprint(self) -> str:
-        """Of the settings, the embedding model and the algorithm; not of the labels (see the module)."""
+        """Of the settings, the embedding model, whose labels are gold, and the algorithm; not of the labels (see the module)."""
         settings = self.model_dump(mode="json", exclude={"name", "max_pairs", "embed", "gold"})
-        gold = self.gold.model_dump(mode="json") if self.learn_from == "gold" else None
+        # Scores that were learned before somebody was called gold may rest on labels that are audit's by now.
+        named = self.gold.annotators or self.gold.sources
+        gold = self.gold.model_dump(mode="json", include={"annotators", "sources"}) if named else None
         return stable_hash("annotator", self.algorithm, settings, self.embed.fingerprint(), gold)
 
     def questions(self, snapshot: Snapshot, shard: int) -> Iterator[Question]:
@@ -116,7 +125,7 @@ class RewardHead(FittedAnnotator):
         """Heads for every fold, as an Arrow file; None when no fold has enough labels outside it."""
         if examples.num_rows < self.min_labels:
             return None
-        learned = self.learned(examples.sort_by("comparison_id"))
+        learned = self.learned(examples.sort_by("comparison_id").slice(0, self.max_pairs))
         heads = fit_heads(learned, self.members, self.folds, seed, self.min_labels)
         return write_heads(heads, self.folds, seed) if heads else None
 
@@ -138,8 +147,8 @@ class RewardHead(FittedAnnotator):
         heads = read_heads(artefact)
         pairs = comparisons_with_vectors(snapshot, shard, self.embed.fingerprint(), questions)
         by_id = {question.comparison_id: question for question in questions}
-        for start in range(0, pairs.num_rows, 2048):
-            yield from self._scored(heads, pairs.slice(start, 2048), snapshot, shard, by_id)
+        for start in range(0, pairs.num_rows, _PIECE):
+            yield from self._scored(heads, pairs.slice(start, _PIECE), snapshot, shard, by_id)
 
     def _scored(
         self, heads: "Heads", pairs: pa.Table, snapshot: Snapshot, shard: int, by_id: dict[str, Question]

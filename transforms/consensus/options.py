@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from prefcurate.transforms.consensus.agreement_options import Agreement
-from prefcurate.transforms.options import Options
+from prefcurate.transforms.options import Options, enough_outside_a_fold
 
 ALGORITHM = 2
 """Raised by hand when the fit or the rules below change what is decided from the same annotations."""
@@ -139,6 +139,22 @@ class DynamicsOptions(Options):
     truncate: Literal["no", "soften", "drop"] = "no"
     """What is done with a published label whose confidence is below `confidence`; gold on the pair itself and overrides stand."""
     confidence: float = Field(default=0.4, ge=0.0, le=0.5)
+    """What heads give to a label at least that is not truncated."""
+
+    @field_validator("truncate", mode="before")
+    @classmethod
+    def _no_of_yaml(cls, given: Any) -> Any:
+        # YAML reads a bare `no` as false.
+        return "no" if given is False else given
+
+    @model_validator(mode="after")
+    def _does_something(self) -> Self:
+        if "confidence" in self.model_fields_set and "truncate" not in self.model_fields_set:
+            raise ValueError(
+                "confidence: it is where labels are truncated; say what becomes of them: truncate: soften, or drop"
+            )
+        enough_outside_a_fold("published pairs", self.min_labels, self.max_pairs, self.folds)
+        return self
 
 
 class ConsensusOptions(Options):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import yaml
 
 from prefcurate.transforms.consensus.cartography import Map
 from prefcurate.transforms.consensus.consensus import READS, WRITES, Consensus
@@ -109,6 +110,10 @@ def test_confidence_truncation(truncate, p_a, proven, before, after):
     assert (found.decision, found.label, found.weight) == after
     assert (found != before) == ("less than dynamics.confidence 30%" in found.reason)
     assert seen.truncated("unseen", before, proven) == before
+
+
+def test_a_bare_no_of_yaml_is_no():
+    assert DynamicsOptions.model_validate({"truncate": yaml.safe_load("no"), "confidence": 0.3}).truncate == "no"
 
 
 def test_on_a_store_turned_labels_are_dropped_and_the_map_is_in_the_table(tmp_path):
