@@ -15,13 +15,15 @@ from prefcurate.transforms.store.snapshot import Snapshot
 
 Float32s = npt.NDArray[np.float32]
 
-# The range of prompts skips row groups of sorted parts.
+# The range of prompts skips row groups of sorted parts. A cluster is of prompts: a pair that came after the last screening has its prompt's.
 _PAIRS = """
 WITH known AS (
     SELECT prompt_id, text_id, role FROM embeddings WHERE fingerprint = $fingerprint AND prompt_id BETWEEN $first AND $last
 )
 SELECT c.prompt_id, c.comparison_id, c.response_a_id, c.response_b_id, coalesce(k.prompt_cluster, c.prompt_id) AS prompt_cluster
-FROM comparisons c LEFT JOIN clusters k ON k.comparison_id = c.comparison_id AND k.prompt_id BETWEEN $first AND $last
+FROM comparisons c
+LEFT JOIN (SELECT prompt_id, min(prompt_cluster) AS prompt_cluster FROM clusters
+           WHERE prompt_id BETWEEN $first AND $last GROUP BY prompt_id) k ON k.prompt_id = c.prompt_id
 WHERE c.origin <> 'probe' AND c.prompt_id BETWEEN $first AND $last
     AND (c.prompt_id, c.prompt_id, 'prompt') IN (SELECT (prompt_id, text_id, role) FROM known)
     AND (c.prompt_id, c.response_a_id, 'response') IN (SELECT (prompt_id, text_id, role) FROM known)
@@ -42,7 +44,7 @@ class Vectors:
     """Vectors of some rows of a table of pairs.
 
     Attributes:
-        rows: indices of the rows that have all three.
+        rows: indices of the rows that have all three, of finite numbers (a model in half precision may overflow).
         prompt, response_a, response_b: (rows, dimensions).
     """
 
@@ -86,10 +88,12 @@ def vectors(snapshot: Snapshot, shard: int, fingerprint: str, pairs: pa.Table) -
         found = connection.sql(_VECTORS, params=params).to_arrow_table()
     # Not joined where the vectors are: a prompt with a thousand pairs would meet all its vectors with all of them.
     known = _keys(found)
-    places = [pc.index_in(_keys(_texts(pairs, text)), value_set=known) for text in _ROLES]
-    rows = np.flatnonzero(np.logical_and.reduce([place.is_valid().to_numpy(zero_copy_only=False) for place in places]))
     matrix = matrix_of(found.column("vector"))
-    return Vectors(rows, *(matrix[place.take(pa.array(rows)).to_numpy().astype(np.int64)] for place in places))
+    told = np.append(np.isfinite(matrix).all(axis=1), False)
+    nowhere = len(matrix)
+    places = [pc.index_in(_keys(_texts(pairs, text)), value_set=known).fill_null(nowhere).to_numpy() for text in _ROLES]
+    rows = np.flatnonzero(np.logical_and.reduce([told[place] for place in places]))
+    return Vectors(rows, *(matrix[place[rows]] for place in places))
 
 
 def _texts(pairs: pa.Table, text: str) -> pa.Table:
