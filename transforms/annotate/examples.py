@@ -27,7 +27,8 @@ EXAMPLES = pa.schema(
 GRADED = pa.struct([("scale", pa.string()), ("sign", pa.int8()), ("strength", pa.float64()), ("share", pa.float64())])
 """What one voice says of a pair: on which scale (source and kind), for which side, how strongly (null when not told), its share of the pair."""
 
-# Ours never count: a head must not learn from what was derived from it. Labels of audit gold are for the report alone.
+# Ours never count: a head must not learn from what was derived from it. Labels of audit gold are for the report alone. Means are
+# taken in one order, whatever order rows lie in: their last bits are part of what is learned from.
 _PAIRS = """
 WITH given AS (
     SELECT a.comparison_id, CASE a.kind WHEN 'person' THEN a.judgement_id ELSE coalesce(a.family, a.annotator) END AS voice,
@@ -37,14 +38,15 @@ WITH given AS (
     WHERE a.occurrence_id IS NOT NULL AND a.attribute = 'overall' AND a.context = 'none'
       AND a.label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
 ), voices AS (
-    SELECT comparison_id, voice, avg(target) AS target, avg(share) AS share FROM given GROUP BY ALL
+    SELECT comparison_id, voice, avg(target) AS target, avg(share ORDER BY share) AS share FROM given GROUP BY ALL
 ), grouped AS (
     SELECT DISTINCT comparison_id, source, group_id FROM occurrences WHERE group_id IS NOT NULL
 ), groups AS (
     SELECT comparison_id, min(1.0 / pairs) AS share
     FROM (SELECT comparison_id, count(*) OVER (PARTITION BY source, group_id) AS pairs FROM grouped) GROUP BY comparison_id
 )
-SELECT v.comparison_id, avg(v.target) AS target, least(avg(v.share), coalesce(min(g.share), 1.0)) AS weight
+SELECT v.comparison_id, avg(v.target ORDER BY v.voice) AS target,
+       least(avg(v.share ORDER BY v.voice), coalesce(min(g.share), 1.0)) AS weight
 FROM voices v LEFT JOIN groups g USING (comparison_id) GROUP BY v.comparison_id
 """
 
@@ -77,8 +79,8 @@ def allowed_labels(snapshot: Snapshot, shard: int, learn_from: LearnFrom, gold: 
 def training_pairs(pairs: pa.Table, snapshot: Snapshot, shard: int, allowed: Iterable[str], most: int) -> pa.Table:
     """Those of ``pairs`` that have labels, with ``target`` and ``weight``, at most ``most`` of them (those with the smallest ids).
 
-    Every person counts once on a pair, and every family of judges once, however many samples and orders it has. A judgement
-    that gave many labels (a ranking), and a group of pairs of one row, weigh as much as a single pair.
+    Every judgement of a person counts once on a pair (a crowd may have one name), and every family of judges once, however many
+    samples and orders it has. A judgement that gave many labels (a ranking), and a group of pairs of one row, weigh as much as a single pair.
 
     Args:
         pairs: as `prefcurate.transforms.annotate.vectors.comparisons_with_vectors` gives them.
