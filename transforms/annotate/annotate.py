@@ -14,7 +14,8 @@ from prefcurate.transforms.annotate.annotator import (
     check_distinct,
 )
 from prefcurate.transforms.annotate.asking import ask_unit
-from prefcurate.transforms.annotate.local import Examples, answer_unit, fit, write_examples
+from prefcurate.transforms.annotate.examples import ExampleFile
+from prefcurate.transforms.annotate.local import answer_unit, examples_of, fit
 from prefcurate.transforms.annotate.money import Caps, Demand, divide, spent
 from prefcurate.transforms.annotate.pending import pending_of_run, pending_parts
 from prefcurate.transforms.annotate.questions import Work, answered, works
@@ -195,9 +196,9 @@ def _by_annotator(work: Work) -> tuple[str, Work]:
 
 def _examples(
     unit: Unit, context: StageContext, annotators: tuple[FittedAnnotator, ...]
-) -> Iterator[tuple[str, Examples]]:
+) -> Iterator[tuple[str, ExampleFile]]:
     for annotator in annotators:
-        yield annotator.annotator, write_examples(annotator, unit.snapshot, unit.shard, _examples_folder(context))
+        yield annotator.annotator, examples_of(annotator, unit.snapshot, unit.shard, _examples_folder(context))
 
 
 def _fit(gathered: tuple[str, Any], context: StageContext, annotators: tuple[FittedAnnotator, ...]) -> list[Work]:

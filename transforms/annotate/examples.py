@@ -1,13 +1,20 @@
-"""What fitted annotators learn from: the labels of a shard that came with the data, one target and weight a pair."""
+"""What is learned from: the labels of a shard that came with the data, one target and weight a pair, and the vectors beside them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.ipc as ipc
 
+from prefcurate.transforms.annotate.bradley_terry import Floats
+from prefcurate.transforms.annotate.vectors import Float32s, Vectors
+from prefcurate.transforms.embed.matrix import matrix_of
 from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.labels import given_labels
+from prefcurate.transforms.store.files import read_bytes, write_by_hash
 from prefcurate.transforms.store.snapshot import Snapshot
 
 LearnFrom = Literal["people", "all", "gold"]
@@ -23,6 +30,9 @@ EXAMPLES = pa.schema(
         ("response_b", pa.list_(pa.float32())),
     ]
 )
+
+_PIECE = 2048
+_LABELLED = ("comparison_id", "prompt_cluster", "target", "weight")
 
 GRADED = pa.struct([("scale", pa.string()), ("sign", pa.int8()), ("strength", pa.float64()), ("share", pa.float64())])
 """What one voice says of a pair: on which scale (source and kind), for which side, how strongly (null when not told), its share of the pair."""
@@ -110,3 +120,57 @@ def grades(snapshot: Snapshot, shard: int, allowed: Iterable[str], comparisons: 
         found = connection.sql(_GRADES).to_arrow_table()
     place = pc.index_in(pa.array(comparisons, pa.string()), value_set=found["comparison_id"].combine_chunks())
     return found["grades"].combine_chunks().take(place).cast(pa.list_(GRADED))
+
+
+@dataclass(frozen=True, order=True)
+class ExampleFile:
+    """What one shard gives to learn from: a file of the store."""
+
+    shard: int
+    path: str
+
+
+def write_examples(examples: pa.Table, shard: int, folder: str) -> ExampleFile:
+    """Writes a shard's examples, named by their bytes."""
+    sink = pa.BufferOutputStream()
+    with ipc.new_file(sink, examples.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(examples)
+    return ExampleFile(shard, write_by_hash(folder, sink.getvalue().to_pybytes(), ".arrow"))
+
+
+def read_examples(files: Iterable[ExampleFile]) -> pa.Table:
+    """The examples of all shards (one at least), in the order of the shards."""
+    found = (ipc.open_file(pa.BufferReader(read_bytes(file.path))).read_all() for file in sorted(set(files)))
+    return pa.concat_tables(found)
+
+
+def example_rows(labelled: pa.Table, found: Vectors) -> pa.Table:
+    """Labelled pairs as rows of `EXAMPLES`; those without vectors are left out.
+
+    Args:
+        labelled: comparison_id, prompt_cluster, target and weight of each.
+        found: their vectors.
+    """
+    table = labelled.select(_LABELLED).take(pa.array(found.rows, pa.int64()))
+    for name in ("prompt", "response_a", "response_b"):
+        table = table.append_column(name, _listed(getattr(found, name)))
+    return table.cast(EXAMPLES)
+
+
+def features_of(examples: pa.Table) -> Floats:
+    """The feature differences of examples, shape (examples, features)."""
+    # By pieces: in float64 the three vectors of all pairs would take more than the features themselves.
+    pieces = (examples.slice(start, _PIECE) for start in range(0, max(1, examples.num_rows), _PIECE))
+    found = np.zeros((0, 0))
+    for number, piece in enumerate(pieces):
+        vectors = (matrix_of(piece.column(name)) for name in ("prompt", "response_a", "response_b"))
+        features = Vectors(np.arange(piece.num_rows), *vectors).features()
+        if not number:
+            found = np.empty((examples.num_rows, features.shape[1]))
+        found[number * _PIECE : number * _PIECE + len(features)] = features
+    return found
+
+
+def _listed(values: Float32s) -> pa.Array:
+    flat = pa.array(values.ravel(), pa.float32())
+    return pa.FixedSizeListArray.from_arrays(flat, max(values.shape[1], 1)).cast(pa.list_(pa.float32()))

@@ -1,18 +1,14 @@
 """One unit of an annotator that computes its answers here, and the fitting of those that learn first."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
-import pyarrow as pa
-import pyarrow.ipc as ipc
-
 from prefcurate.transforms.annotate.annotator import FittedAnnotator, LocalAnnotator, annotation_rows
+from prefcurate.transforms.annotate.examples import ExampleFile, read_examples, write_examples
 from prefcurate.transforms.annotate.pending import Site, pending_parts
 from prefcurate.transforms.annotate.questions import Work, answered, unanswered
 from prefcurate.transforms.steps.context import StageContext
-from prefcurate.transforms.store.files import exists, join, read_bytes, write_bytes
+from prefcurate.transforms.store.files import join, read_bytes, write_by_hash
 from prefcurate.transforms.store.parts import Part
 from prefcurate.transforms.store.snapshot import Snapshot
 from prefcurate.transforms.store.store import Store
@@ -46,32 +42,12 @@ def answer_unit(annotator: LocalAnnotator, work: Work, context: StageContext) ->
             yield part
 
 
-@dataclass(frozen=True, order=True)
-class Examples:
-    """What one shard gives an annotator to learn from: a file of the store."""
-
-    shard: int
-    path: str
+def examples_of(annotator: FittedAnnotator, snapshot: Snapshot, shard: int, folder: str) -> ExampleFile:
+    """Writes what a shard gives an annotator to learn from."""
+    return write_examples(annotator.examples(snapshot, shard), shard, folder)
 
 
-def write_examples(annotator: FittedAnnotator, snapshot: Snapshot, shard: int, folder: str) -> Examples:
-    """Writes a shard's examples, named by their bytes."""
-    sink = pa.BufferOutputStream()
-    table = annotator.examples(snapshot, shard)
-    with ipc.new_file(sink, table.schema, options=ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return Examples(shard, _written(folder, sink.getvalue().to_pybytes(), ".arrow"))
-
-
-def fit(annotator: FittedAnnotator, examples: Iterable[Examples], seed: int, store: Store) -> str | None:
+def fit(annotator: FittedAnnotator, examples: Iterable[ExampleFile], seed: int, store: Store) -> str | None:
     """Fits an annotator to the examples of all shards and gives the address of the result; None when they are too few."""
-    tables = [ipc.open_file(pa.BufferReader(read_bytes(found.path))).read_all() for found in sorted(set(examples))]
-    fitted = annotator.fit(pa.concat_tables(tables), seed)
-    return None if fitted is None else _written(join(store.root, "_artefacts"), fitted, ".bin")
-
-
-def _written(folder: str, content: bytes, suffix: str) -> str:
-    path = join(folder, hashlib.sha256(content).hexdigest() + suffix)
-    if not exists(path):
-        write_bytes(path, content)
-    return path
+    fitted = annotator.fit(read_examples(examples), seed)
+    return None if fitted is None else write_by_hash(join(store.root, "_artefacts"), fitted, ".bin")

@@ -15,8 +15,8 @@ from prefcurate.schemas.records import Label
 from prefcurate.transforms.annotate.annotator import Answer, Question
 from prefcurate.transforms.annotate.bradley_terry import Floats, FoldHeads, Ints, Labelled
 from prefcurate.transforms.annotate.cumulative_link import Degrees, OrdinalExamples, chances
-from prefcurate.transforms.annotate.examples import allowed_labels, grades
-from prefcurate.transforms.annotate.reward_head import RewardHead, features_of
+from prefcurate.transforms.annotate.examples import features_of, grades
+from prefcurate.transforms.annotate.reward_head import RewardHead
 from prefcurate.transforms.store.snapshot import Snapshot
 
 
@@ -29,10 +29,9 @@ class OrdinalHead(RewardHead):
 
     algorithm: ClassVar[int] = 2
 
-    def examples(self, snapshot: Snapshot, shard: int) -> pa.Table:
+    def labelled(self, snapshot: Snapshot, shard: int, allowed: frozenset[str]) -> pa.Table:
         """Those of a reward head, with what each voice said."""
-        table = super().examples(snapshot, shard)
-        allowed = allowed_labels(snapshot, shard, self.learn_from, self.gold)
+        table = super().labelled(snapshot, shard, allowed)
         return table.append_column("grades", grades(snapshot, shard, allowed, table["comparison_id"].to_pylist()))
 
     def learned(self, examples: pa.Table) -> Labelled:

@@ -10,7 +10,7 @@ is where `gold` changes: no score may have been learned from what is gold of sid
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal, Self, cast
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,11 +26,16 @@ from prefcurate.transforms.annotate.bradley_terry import (
     Labelled,
     fit_heads,
     fold_of,
-    pair_features,
     sigmoid,
     single_thread,
 )
-from prefcurate.transforms.annotate.examples import EXAMPLES, LearnFrom, allowed_labels, training_pairs
+from prefcurate.transforms.annotate.examples import (
+    LearnFrom,
+    allowed_labels,
+    example_rows,
+    features_of,
+    training_pairs,
+)
 from prefcurate.transforms.annotate.vectors import Vectors, comparisons_with_vectors, vectors
 from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.ingest.options import GoldOptions
@@ -106,20 +111,14 @@ class RewardHead(FittedAnnotator):
 
     def examples(self, snapshot: Snapshot, shard: int) -> pa.Table:
         """The labelled pairs of a shard with their vectors, at most the shard's part of `max_pairs`."""
+        return self.labelled(snapshot, shard, allowed_labels(snapshot, shard, self.learn_from, self.gold))
+
+    def labelled(self, snapshot: Snapshot, shard: int, allowed: frozenset[str]) -> pa.Table:
+        """The examples that some labels (ids of annotations) make."""
         most = -(-self.max_pairs // snapshot.store.shards)
-        allowed = allowed_labels(snapshot, shard, self.learn_from, self.gold)
         model = self.embed.fingerprint()
         pairs = training_pairs(comparisons_with_vectors(snapshot, shard, model), snapshot, shard, allowed, most)
-        found = vectors(snapshot, shard, model, pairs)
-        kept = pairs.take(pa.array(found.rows, pa.int64()))
-        table = kept.select(["comparison_id", "prompt_cluster", "target", "weight"])
-        for name, values in (
-            ("prompt", found.prompt),
-            ("response_a", found.response_a),
-            ("response_b", found.response_b),
-        ):
-            table = table.append_column(name, _listed(values))
-        return table.cast(EXAMPLES)
+        return example_rows(pairs, vectors(snapshot, shard, model, pairs))
 
     def fit(self, examples: pa.Table, seed: int) -> bytes | None:
         """Heads for every fold, as an Arrow file; None when no fold has enough labels outside it."""
@@ -175,14 +174,11 @@ class Heads:
 
     def scores(self, found: Vectors, clusters: Sequence[str]) -> list[tuple[Floats, FoldHeads] | None]:
         """For each pair the members' score differences and the heads that gave them; None without heads."""
-        features = pair_features(
-            *(np.asarray(v, np.float64) for v in (found.prompt, found.response_a, found.response_b))
-        )
         folds = [fold_of(cluster, self.folds, self.seed) for cluster in clusters]
         with single_thread():
             return [
                 None if (heads := self.by_fold.get(fold)) is None else (heads.members @ row, heads)
-                for fold, row in zip(folds, features, strict=True)
+                for fold, row in zip(folds, found.features(), strict=True)
             ]
 
 
@@ -225,28 +221,3 @@ def read_heads(artefact: bytes) -> Heads:
         for r in rows
     }
     return Heads(found, rows[0]["folds"], rows[0]["seed"])
-
-
-def _listed(values: np.ndarray[tuple[int, int], np.dtype[np.float32]]) -> pa.Array:
-    flat = pa.array(values.ravel(), pa.float32())
-    return pa.FixedSizeListArray.from_arrays(flat, max(values.shape[1], 1)).cast(pa.list_(pa.float32()))
-
-
-def features_of(examples: pa.Table) -> Floats:
-    """The feature differences of examples."""
-    # By pieces: in float64 the three vectors of all pairs would take more than the features themselves.
-    found: Floats | None = None
-    for start in range(0, examples.num_rows, _PIECE):
-        piece = examples.slice(start, _PIECE)
-        features = pair_features(*(_matrix(piece.column(name)) for name in ("prompt", "response_a", "response_b")))
-        if found is None:
-            found = np.empty((examples.num_rows, features.shape[1]))
-        found[start : start + len(features)] = features
-    assert found is not None
-    return found
-
-
-def _matrix(column: pa.ChunkedArray) -> Floats:
-    combined = column.combine_chunks()
-    flat = combined.flatten().to_numpy(zero_copy_only=False)
-    return cast(Floats, flat.reshape(len(combined), -1).astype(np.float64))

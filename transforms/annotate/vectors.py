@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prefcurate.transforms.annotate.annotator import Question
+from prefcurate.transforms.annotate.bradley_terry import Floats, pair_features
 from prefcurate.transforms.annotate.texts import ALL, span
 from prefcurate.transforms.embed.matrix import matrix_of
 from prefcurate.transforms.store.snapshot import Snapshot
@@ -52,6 +53,10 @@ class Vectors:
     prompt: Float32s
     response_a: Float32s
     response_b: Float32s
+
+    def features(self) -> Floats:
+        """Feature differences of the pairs, a less b (`pair_features`)."""
+        return pair_features(*(each.astype(np.float64) for each in (self.prompt, self.response_a, self.response_b)))
 
 
 def comparisons_with_vectors(

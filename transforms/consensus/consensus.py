@@ -7,14 +7,14 @@ import apache_beam as beam
 import pyarrow as pa
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.annotate.examples import ExampleFile
 from prefcurate.transforms.consensus.cartography import (
     Cartography,
-    ExamplePart,
     Map,
     fit_examples,
     load_dynamics,
+    published_examples,
     watch,
-    write_examples,
 )
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
@@ -93,7 +93,7 @@ class Consensus(beam.PTransform):
         return (
             units
             | "published pairs"
-            >> beam.Map(decide.examples, beam.pvalue.AsSingleton(model)).with_output_types(ExamplePart)
+            >> beam.Map(decide.examples, beam.pvalue.AsSingleton(model)).with_output_types(ExampleFile)
             | "all published pairs" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "train heads"
             >> beam.Map(fit_examples, decide.cartography, self.context.store.root).with_output_types(str)
@@ -158,10 +158,10 @@ class _Decide:
         dynamics = self.options.dynamics
         return None if dynamics is None else Cartography(dynamics, self.vectors, self.context.seed)
 
-    def examples(self, unit: Unit, model_path: str) -> ExamplePart:
+    def examples(self, unit: Unit, model_path: str) -> ExampleFile:
         """What heads learn from in a shard: the pairs that consensus alone would publish."""
         assert self.cartography is not None
-        return write_examples(unit, self.context.stage, self._rows(unit, load_model(model_path)), self.cartography)
+        return published_examples(unit, self.context.stage, self._rows(unit, load_model(model_path)), self.cartography)
 
     def _rows(self, unit: Unit, model: LabelModel, seen: Map | None = None) -> pa.Table:
         rules = Rules(self.options.rules(), self.options.min_accuracy, model.strata, self.can_ask)

@@ -1,6 +1,5 @@
 """The fitted label model: one small JSON document that every shard computes its own probabilities from."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,7 +14,7 @@ from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.consensus.reliability import Reliability
 from prefcurate.transforms.consensus.strengths import leaning
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides
-from prefcurate.transforms.store.files import join, read_bytes, write_bytes
+from prefcurate.transforms.store.files import join, read_bytes, write_by_hash
 
 MODEL_VERSION = 1
 _DIGITS = 9
@@ -158,10 +157,7 @@ class LabelModel:
 
 def save_model(root: str, model: LabelModel) -> str:
     """Writes the model below ``STORE/_artefacts`` under the hash of its content, and returns its address."""
-    content = model.to_json().encode()
-    path = model_path(root, f"label-model-{hashlib.sha256(content).hexdigest()}.json")
-    write_bytes(path, content)
-    return path
+    return write_by_hash(join(root, "_artefacts"), model.to_json().encode(), ".json", prefix="label-model-")
 
 
 def model_path(root: str, name: str) -> str:

@@ -1,5 +1,6 @@
 """Files behind any address that fsspec knows: local paths, s3://, gs://, hdfs://, memory://."""
 
+import hashlib
 import os
 import posixpath
 import shutil
@@ -135,6 +136,13 @@ def write_bytes(uri: str, content: bytes) -> None:
     """Writes a small file whole or not at all."""
     with replacing(uri) as local:
         Path(local).write_bytes(content)
+
+
+def write_by_hash(folder: str, content: bytes, suffix: str, prefix: str = "") -> str:
+    """Writes a small file under the hash of its content, so that whoever writes it again changes nothing; returns its address."""
+    path = join(folder, f"{prefix}{hashlib.sha256(content).hexdigest()}{suffix}")
+    write_bytes(path, content)
+    return path
 
 
 def create_bytes(uri: str, content: bytes) -> bool:
