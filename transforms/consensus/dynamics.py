@@ -31,8 +31,9 @@ class Dynamics:
     """The heads of every epoch, for each fold those that never saw it.
 
     Attributes:
-        heads: shape (folds, epochs, features), scaled so that the last epoch's scores are log-odds of labels that they never saw;
-            a fold that too few labels lie outside of has zeros.
+        heads: shape (folds, epochs, features), scaled so that the last epoch's scores are log-odds of labels that they never saw
+            (by one number for all, the only thing in which a pair's own label has a part); a fold that too few labels lie outside
+            of has zeros.
         ambiguous: variability from which on a pair is ambiguous.
         seed: of the folds.
     """
@@ -97,7 +98,7 @@ def fit_dynamics(
     # What is stored is rounded: whoever fits and whoever reads it watch with the same heads.
     rounded = heads.astype(np.float32).astype(np.float64)
     watched = Dynamics(rounded, 0.0, seed).probabilities(features, clusters)
-    told = np.nanstd(watched[~np.isnan(watched[:, 0])], axis=1)
+    told = np.std(watched[~np.isnan(watched[:, 0])], axis=1)
     ambiguous = float(np.quantile(told, _AMBIGUOUS)) if len(told) else 1.0
     return Dynamics(rounded, round(ambiguous, _DIGITS), seed)
 

@@ -22,7 +22,7 @@ _HIDDEN = (
 )
 _RIGHT = f"""
 WITH rated AS (
-    SELECT prompt_id, response_id, avg(value) AS value FROM ratings
+    SELECT prompt_id, response_id, avg(value ORDER BY value) AS value FROM ratings
     WHERE attribute = $outcome AND value IS NOT NULL AND NOT ({_HIDDEN}) GROUP BY ALL
 ), by_rating AS (
     SELECT c.comparison_id FROM comparisons c

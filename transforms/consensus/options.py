@@ -9,7 +9,7 @@ from pydantic import Field, field_validator, model_validator
 from prefcurate.transforms.consensus.agreement_options import Agreement
 from prefcurate.transforms.options import Options, enough_outside_a_fold
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Raised by hand when the fit or the rules below change what is decided from the same annotations."""
 
 

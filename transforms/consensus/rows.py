@@ -20,6 +20,7 @@ from prefcurate.transforms.consensus.words import Said, said_elsewhere, said_of_
 
 _DIGITS = 9
 _GOLD = {1: "a", -1: "b", 0: "tie"}
+_NO_SIGNALS = Signals()
 
 
 def consensus_rows(
@@ -27,11 +28,10 @@ def consensus_rows(
     model: LabelModel,
     rules: Rules,
     overrides: Mapping[str, Override],
-    signals: Signals | None = None,
+    signals: Signals = _NO_SIGNALS,
     seen: Map | None = None,
 ) -> pa.Table:
     """One row a comparison, in key order; with the dynamics of its label where they were watched (`seen`)."""
-    signals = signals or {}
     judgements, ids = _evidence(shard)
     decisions = []
     beliefs = beliefs_of(shard, model)
@@ -40,7 +40,7 @@ def consensus_rows(
         decision = decide(believed, rules) if word is None else override(believed, word)
         # A person's word and gold on the pair itself need nobody's agreement.
         if word is None and (believed.gold is None or believed.gold != decision.label):
-            decision = gate(decision, signals.get(comparison, ()), rules.min_accuracy)
+            decision = gate(decision, signals.of(comparison), rules.min_accuracy)
         proven = word is not None or believed.gold is not None
         decisions.append(decision if seen is None else seen.truncated(comparison, decision, proven))
     shares = _act_shares(decisions, judgements)
@@ -55,7 +55,7 @@ def consensus_rows(
             "weight": None if decision.weight is None else round(decision.weight * shares[place], _DIGITS),
             "evidence": ids[place],
             "agreement": beliefs[place].agreement(decision.label),
-            "signals": [asdict(signal) for _, signal in signals.get(comparison, ()) if signal is not None],
+            "signals": [asdict(signal) for _, signal in signals.of(comparison) if signal is not None],
         }
         | ({} if seen is None else seen.columns(comparison, decision.label))
         for place, (comparison, decision) in enumerate(zip(shard.comparison_ids, decisions, strict=True))

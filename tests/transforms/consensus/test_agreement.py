@@ -73,6 +73,24 @@ def test_a_pattern_is_one_signal_the_net_of_all_that_it_matches():
     assert signals_of(rule, [*crowd, said("person:y/9", -5), said("head", 1)])["c"].label == "a"
 
 
+def test_each_that_a_pattern_matches_counts_once_however_often_it_was_asked():
+    rule = SameResponse(rule="same", name="judges", all=("llm_judge:*", "head"))
+    judges = [said("llm_judge:often", -8), said("llm_judge:two", 2), said("llm_judge:one", 1)]
+    assert signals_of(rule, [*judges, said("head", 1)])["c"].label == "a"
+    assert signals_of(rule, [*judges[:2], said("head", 1)])["c"] == Signal("judges", None, False), "one against one"
+    ranking = SteadyRanking(rule="ranking", name="r", of=("llm_judge:*", "head"))
+    many = [said(f"llm_judge:{i}", 1, "pxy", 1.0, responses=("x", "y")) for i in range(5)]
+    few = [said("llm_judge:0", 1, "pxz", 2.0, responses=("x", "z"))]
+    head = [said("head", 1, "pxy", 1.0, responses=("x", "y")), said("head", 1, "pxz", 2.0, responses=("x", "z"))]
+    assert signals_of(ranking, [*many, *few, *head])["pxy"].kendall == 1, "five who say it do not say it more strongly"
+
+
+def test_a_name_is_that_name_whatever_a_pattern_would_make_of_it():
+    rule = SameResponse(rule="same", name="odd", all=("llm_judge:x/gpt[4]", "head"))
+    opinions = [said("llm_judge:x/gpt[4]", 1), said("llm_judge:x/gpt4", 1), said("head", 1)]
+    assert signals_of(rule, opinions)["c"] == Signal("odd", "a", False)
+
+
 def ranked(annotator, scores, prompt="p"):
     """Every pair of a prompt's responses, by the differences of a labeller's scores."""
     names = sorted(scores)
@@ -206,6 +224,16 @@ def decided(store, *rules, overrides=None):
 
 
 BOTH = SameResponse(rule="same", name="both", all=("llm_judge:votes/one", "llm_judge:votes/two"), otherwise="drop")
+
+
+def test_where_none_of_them_has_said_anything_the_label_fails_too_if_that_is_asked_for(judged):
+    nobody = SameResponse(
+        rule="same", name="nobody", all=("llm_judge:votes/three", "llm_judge:votes/four"), otherwise="drop"
+    )
+    assert {row["decision"] for row in decided(judged, nobody).values()} >= {"keep"}
+    made = decided(judged, nobody.model_copy(update={"missing": "fails"}))
+    assert {row["decision"] for row in made.values()} == {"drop"}
+    assert all("not all who must agree have said something" in row["reason"] for row in made.values())
 
 
 def test_on_a_store_it_decides_and_does_not_vote(judged, tmp_path):
