@@ -1,6 +1,7 @@
 """`prefcurate check`: reads the beginning of each source and says in words what it understood; computes and pays nothing."""
 
 import difflib
+import fnmatch
 import zlib
 from collections import Counter
 from collections.abc import Generator, Iterator
@@ -74,7 +75,7 @@ class BenchmarkReport:
 
 @dataclass(frozen=True)
 class CheckReport:
-    """All sources, those whose labels look reversed, and what of `gold` is nobody's among the rows read."""
+    """All sources, those whose labels look reversed, and what of `gold` and `consensus` names nobody and nothing among the rows read."""
 
     sources: tuple[SourceReport, ...]
     reversed: tuple[Agreement, ...]
@@ -97,7 +98,11 @@ def check(config: Config, rows: int = ROWS) -> CheckReport:
     """Reads at most `rows` rows of each source; raises nothing for what is wrong with a source, but reports it."""
     sources = tuple(check_source(source, rows) for source in config.sources)
     votes = [vote for source in sources for vote in source.seen.votes]
-    nobody = tuple(_gold_of_nobody(config.gold, sources))
+    nobody = (
+        *_gold_of_nobody(config.gold, sources),
+        *_agreements_of_nobody(config, sources),
+        *_gates_of_nothing(config, sources),
+    )
     return CheckReport(sources, tuple(reversed_looking(votes)), nobody, tuple(map(_benchmark, config.benchmarks)))
 
 
@@ -114,13 +119,35 @@ def _gold_of_nobody(gold: GoldOptions, sources: tuple[SourceReport, ...]) -> Ite
     seen = {(f"{kind}:{s.name}/{name}", kind, s.name) for s in sources for name, kind in s.seen.annotators}
     for pattern in gold.annotators:
         if not any(is_gold(*who, GoldOptions(annotators=(pattern,))) for who in seen):
-            near = difflib.get_close_matches(pattern, sorted(who for who, _, _ in seen), n=1, cutoff=0)
-            yield f"gold.annotators: {pattern!r} matches nobody" + (
-                f"; it is matched with names like {near[0]!r}" if near else ""
-            )
+            yield f"gold.annotators: {pattern!r} matches nobody{_near(pattern, {who for who, _, _ in seen})}"
     for name in gold.sources:
         if not any(is_gold(*who, GoldOptions(sources=(name,))) for who in seen):
             yield f"gold.sources: no person labelled in source {name!r}"
+
+
+def _agreements_of_nobody(config: Config, sources: tuple[SourceReport, ...]) -> Iterator[str]:
+    """Names in agreements that are neither ours nor somebody's who was seen."""
+    ours = {annotator.annotator for annotator in config.annotators}
+    seen = {f"{kind}:{source.name}/{name}" for source in sources for name, kind in source.seen.annotators}
+    for rule in config.consensus.agreement:
+        for name in rule.annotators:
+            if not any(who == name or fnmatch.fnmatchcase(who, name) for who in ours | seen):
+                yield f"consensus.agreement.{rule.name}: {name!r} matches nobody{_near(name, seen)}"
+
+
+def _gates_of_nothing(config: Config, sources: tuple[SourceReport, ...]) -> Iterator[str]:
+    """Attributes of gates on which nothing was said that was seen."""
+    seen = {attribute for source in sources for attribute in source.seen.attributes}
+    for gate in config.consensus.gated:
+        for key, attribute in (("attribute", gate.attribute), ("counts_when.attribute", gate.counts_when.attribute)):
+            if attribute not in seen:
+                there = f"; there are opinions on {_listed(tuple(sorted(seen)))}" if seen else ""
+                yield f"consensus.gated.{key}: nothing is said on {attribute!r}{there}"
+
+
+def _near(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0)
+    return f"; it is matched with names like {near[0]!r}" if near else ""
 
 
 def check_source(source: SourceOptions, rows: int = ROWS) -> SourceReport:

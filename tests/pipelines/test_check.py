@@ -90,6 +90,30 @@ def test_gold_that_is_nobodys_is_a_warning(tmp_path):
     assert "Nothing looks wrong" not in render(report)
 
 
+def test_who_is_named_in_an_agreement_and_what_in_a_gate_must_be_somewhere(tmp_path):
+    write(tmp_path / "x.jsonl", rows(4))
+    votes = source("votes", annotator={"constant": "kim"}, kind="person")
+    both = {
+        "name": "both",
+        "rule": "same",
+        "all": ["head", "person:votes/kim"],
+        "any": ["person:votes/kin", "person:*"],
+    }
+    gate = {"attribute": "brevity", "counts_when": {"attribute": "overall", "at_least": 3}}
+    given = {
+        "store": "s",
+        "sources": [votes],
+        "annotators": [{"name": "head", "kind": "reward_head"}],
+        "consensus": {"agreement": [both], "gated": [gate]},
+    }
+    report = check(parse_config(given, str(tmp_path)))
+    assert report.ok
+    assert report.nobody == (
+        "consensus.agreement.both: 'person:votes/kin' matches nobody; it is matched with names like 'person:votes/kim'",
+        "consensus.gated.attribute: nothing is said on 'brevity'; there are opinions on overall",
+    )
+
+
 def test_stored_terms_are_those_of_ingest(tmp_path):
     write(tmp_path / "x.jsonl", rows(60, v=1))
     (seen,) = (item.seen for item in run(tmp_path, source("votes")).sources)

@@ -105,6 +105,8 @@ class Understanding:
     stored: Counter[str] = field(default_factory=Counter)
     """The same labels as stored: a, b, tie, …"""
     annotators: Counter[tuple[str, str]] = field(default_factory=Counter)
+    attributes: Counter[str] = field(default_factory=Counter)
+    """What labels and ratings are about: overall, or an attribute of its own."""
     shown: Counter[str] = field(default_factory=Counter)
     """Preferences whose order is known: `first_shown` or `second_shown`."""
     taken: Counter[tuple[str, bool]] = field(default_factory=Counter)
@@ -172,6 +174,7 @@ class Understanding:
     def _note_pair(self, pair: GivenPair, stored: dict[str, Any], where: str) -> None:
         self.pairs += 1
         self.ratings += len(pair.ratings)
+        self.attributes.update(rating.attribute for rating in pair.ratings)
         self.spans += len(pair.spans)
         self.unlabelled += not pair.labels
         self.materials.update(material.kind for material in pair.materials)
@@ -191,6 +194,7 @@ class Understanding:
 
     def _note_label(self, label: GivenLabel, annotation: dict[str, Any], comparison: str) -> None:
         self.annotators[label.annotator, label.kind] += 1
+        self.attributes[label.attribute] += 1
         if label.verdict is None:
             self.silent[label.parse_status] += 1
             if label.parse_status == "unparsed":
