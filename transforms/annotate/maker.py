@@ -124,8 +124,9 @@ class Maker:
     def _requests(self, queries: Iterable[Query], flying: dict[str, Query]) -> Iterator[Request]:
         for query in queries:
             question = self._open(query)
-            if question is not None:
-                key = question.annotation_id(query.fingerprint)
+            key = "" if question is None else question.annotation_id(query.fingerprint)
+            # The same question twice in one list is asked, and paid for, once.
+            if question is not None and key not in flying:
                 flying[key] = query
                 yield Request(
                     key,
