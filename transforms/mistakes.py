@@ -91,6 +91,9 @@ def _said(item: Any, model: type[BaseModel], more: tuple[str, ...]) -> str:
         return "this key is required"
     if item["type"] in ("union_tag_invalid", "union_tag_not_found"):
         return _wrong_kind(item["ctx"])
+    if item["type"] == "too_short":
+        least = item["ctx"]["min_length"]
+        return f"should have {least} {'entry' if least == 1 else 'entries'} at least (found {item['ctx']['actual_length']})"
     if item["type"] == "value_error":
         return str(item["msg"]).removeprefix("Value error, ")
     said = _SHOULD.get(item["type"]) or str(item["msg"]).replace("Input should be", "should be").replace(
@@ -125,12 +128,22 @@ def _fields_at(model: type[BaseModel], path: tuple[Any, ...]) -> list[str]:
     models = [model]
     for step in path:
         # Where a list holds entries of several kinds, the path names the kind after the entry's number.
-        of_kind = [
-            m for m in models if "kind" in m.model_fields and step in get_args(m.model_fields["kind"].annotation)
-        ]
+        of_kind = [m for m in models if any(step in _values(m, name) for name in ("kind", "rule"))]
         fields = [m.model_fields[step] for m in models if isinstance(step, str) and step in m.model_fields]
         models = of_kind or [found for field in fields for found in _models_in(field.annotation)] or models
-    return sorted({about.alias or name for found in models for name, about in found.model_fields.items()})
+    return sorted(
+        {
+            about.alias or name
+            for found in models
+            for name, about in found.model_fields.items()
+            if name not in getattr(found, "filled_in", ())
+        }
+    )
+
+
+def _values(model: type[BaseModel], name: str) -> tuple[Any, ...]:
+    """What a key of few possible values may be; nothing where there is no such key."""
+    return get_args(model.model_fields[name].annotation) if name in model.model_fields else ()
 
 
 def _models_in(annotation: Any) -> list[type[BaseModel]]:

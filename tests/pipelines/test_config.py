@@ -225,6 +225,22 @@ def test_the_settings_that_the_others_spoil_are_good():
             {"annotators__0": {**HEAD, "folds": 2}},
             "annotators.head.folds: should be greater than or equal to 3 (found 2)",
         ),
+        (
+            {"annotators__0": {**HEAD, "level": 3}},
+            "annotators.head.level: there is no such key; keys here: folds, generation, kind, learn_from, max_pairs, members, min_labels, name",
+        ),
+        (
+            {
+                "consensus": {
+                    "agreement": [{"name": "x", "rule": "ranking", "of": ["cheap", "person:*"], "missing": "fails"}]
+                }
+            },
+            "consensus.agreement.x.missing: there is no such key; keys here: measure, name, of, otherwise, rule",
+        ),
+        (
+            {"consensus": {"agreement": [{"name": "x", "rule": "same", "all": []}]}},
+            "consensus.agreement.x.all: should have 1 entry at least (found 0)",
+        ),
         # Values that do not go together.
         (
             {"annotators__0": {**HEAD, "learn_from": "gold"}, "gold": {}},

@@ -98,13 +98,15 @@ class Annotator(Options, ABC):
 
     stored_kind: ClassVar[AnnotatorKind]
     """The column `kind` of its annotations."""
+    filled_in: ClassVar[tuple[str, ...]] = ("embed", "gold")
+    """Settings that stand at the top of the configuration and come from there (see `bound`), where it has them."""
     algorithm: ClassVar[int] = 1
     """Raised by hand when the same settings would answer otherwise; part of the fingerprint."""
 
     @model_validator(mode="before")
     @classmethod
     def _one_for_all(cls, values: Any) -> Any:
-        for key in ("embed", "gold"):
+        for key in cls.filled_in:
             if isinstance(values, dict) and key in values and key in cls.model_fields:
                 raise ValueError(
                     f"{key}: it stands at the top of the configuration and holds for all annotators; remove it here"
@@ -226,7 +228,7 @@ def check_distinct(annotators: Iterable[Annotator]) -> None:
         if other != annotator.name:
             raise ValueError(
                 f"annotators {other!r} and {annotator.name!r} are the same annotator under two names: remove one, or where their "
-                "endpoints serve different models under one name, set `revision`"
+                "endpoints serve different models under one name, set `revision` (of reward heads `generation`)"
             )
 
 
