@@ -216,7 +216,13 @@ def _answer(work: Work, context: StageContext, annotators: tuple[Annotator, ...]
     if work.artefact == "":
         yield Remark(work.annotator, "unfitted", work.questions)
         return
-    yield from answer_unit(annotator, work, context)
+    silent = work.questions
+    for part in answer_unit(annotator, work, context):
+        silent -= part.rows
+        yield part
+    if isinstance(annotator, FittedAnnotator) and silent:
+        # A fold outside of which too few labels lie: one cluster of prompts may hold nearly all.
+        yield Remark(work.annotator, "unfitted", silent)
 
 
 def _allot(

@@ -12,7 +12,7 @@ from prefcurate.transforms.annotate.similarity import Similarity
 from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.ingest.options import GoldOptions
 from tests.helpers import context, label, make_store, pair, run_stage
-from tests.transforms.annotate.vectors import with_vectors
+from tests.transforms.annotate.vectors import with_clusters, with_vectors
 
 EMBED = EmbedOptions()
 CHECKS = Checks(name="c", kind="checks")
@@ -78,6 +78,16 @@ def test_too_few_labels_are_said(tmp_path):
     with_vectors(store, vectors, EMBED.fingerprint())
     detail = run(store, "one").detail
     assert ["too little to learn from" in line for line in detail["annotate.unfitted"]] == [True]
+    assert not [key for key in ours(store) if key[0] == "reward_head:h"]
+
+
+def test_pairs_that_are_all_of_one_cluster_are_said_to_be_unscored(tmp_path):
+    given, vectors = some_pairs(0, 70)
+    store = make_store(tmp_path, given)
+    with_vectors(store, vectors, EMBED.fingerprint())
+    with_clusters(store, lambda prompt: "one")
+    (told,) = run(store, "one").detail["annotate.unfitted"]
+    assert told == "reward_head:h: 70 questions not answered: there is too little to learn from"
     assert not [key for key in ours(store) if key[0] == "reward_head:h"]
 
 
