@@ -85,7 +85,6 @@ class Answer:
     raw_output: str | None = None
     parse_status: ParseStatus = "ok"
     call_id: str | None = None
-    judgement_id: str | None = None
     spread: float | None = None
     p_tie: float | None = None
 
@@ -233,12 +232,12 @@ def check_distinct(annotators: Iterable[Annotator]) -> None:
 
 
 def annotation_rows(annotator: Annotator, answers: Iterable[Answer]) -> pa.Table:
-    """Answers as rows of the table `annotations`."""
+    """Answers as rows of the table `annotations`: each is an act of its own."""
     fingerprint = annotator.fingerprint()
     rows = [
         {
             "prompt_id": answer.question.prompt_id,
-            "annotation_id": answer.question.annotation_id(fingerprint),
+            "annotation_id": (key := answer.question.annotation_id(fingerprint)),
             "comparison_id": answer.question.comparison_id,
             "annotator": annotator.annotator,
             "kind": annotator.stored_kind,
@@ -254,7 +253,7 @@ def annotation_rows(annotator: Annotator, answers: Iterable[Answer]) -> pa.Table
             "context": answer.question.context,
             "principle": answer.question.principle,
             "rubric_id": answer.question.rubric_id,
-            "judgement_id": answer.judgement_id or answer.question.annotation_id(fingerprint),
+            "judgement_id": key,
             "rationale": answer.rationale,
             "raw_output": answer.raw_output,
             "parse_status": answer.parse_status,
