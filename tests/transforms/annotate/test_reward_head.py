@@ -93,6 +93,27 @@ def test_the_same_store_gives_the_same_rows(store):
     assert rows[0][1].equals(rows[1][1])
 
 
+def test_heads_do_not_depend_on_where_and_in_which_order_rows_lie(tmp_path):
+    """Votes of thirds and rankings, whose means have last bits: the same from one shard and from four, forth and back."""
+    random = np.random.default_rng(5)
+    vectors, given = {}, []
+    for i in range(60):
+        texts = (f"prompt {i}", f"one {i}", f"two {i}")
+        vectors |= dict(zip(texts, random.normal(size=(3, 6)), strict=True))
+        votes = [label("first" if random.random() < 0.7 else "second", f"p{v}") for v in range(1 + i % 4)]
+        acts = [label(v, f"m{m}", "llm_judge", judgement=f"act {m}") for m in range(3) for v in ["second"] * (1 + m)]
+        given.append(pair(*texts, *votes, *acts))
+    found = []
+    for name, order, shards in (("one", given, 1), ("four", given[::-1], 4)):
+        (tmp_path / name).mkdir()
+        store = make_store(tmp_path / name, order, shards)
+        with_vectors(store, vectors, EMBED.fingerprint())
+        examples, artefact, answers = learned(store, HEAD.model_copy(update={"min_labels": 30}))
+        rows = annotation_rows(HEAD, [answer for answer, _ in answers.values()]).sort_by("annotation_id")
+        found.append((examples.sort_by("comparison_id"), artefact, rows))
+    assert found[0][0].equals(found[1][0]) and found[0][1] == found[1][1] and found[0][2].equals(found[1][2])
+
+
 def test_random_labels_repeated_in_a_cluster_are_scored_at_chance(tmp_path):
     """Eight paraphrases of each prompt share vectors and a random label: only a head that saw one of them knows the others."""
     random = np.random.default_rng(4)
