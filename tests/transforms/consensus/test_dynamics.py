@@ -10,6 +10,7 @@ from prefcurate.transforms.consensus.decide import Decision
 from prefcurate.transforms.consensus.dynamics import Dynamics, Watched, fit_dynamics, region, watched
 from prefcurate.transforms.consensus.options import ConsensusOptions, DynamicsOptions
 from tests.helpers import context, label, pair, run_stage
+from tests.transforms.annotate.vectors import with_vectors
 from tests.transforms.consensus.test_stage import GOLD, good_one, make_store, rows
 from tests.transforms.publish.stores import comparisons, put
 
@@ -159,3 +160,13 @@ def test_on_a_store_turned_labels_are_dropped_and_the_map_is_in_the_table(tmp_pa
     assert len(gone & wrong) > 0.7 * len(wrong) > 5 and len(gone - wrong) < 0.2 * len(gone)
     assert all("heads trained on the labels of other prompts" in made[c]["reason"] for c in gone)
     assert run(settings, "again") == made
+
+
+@pytest.mark.parametrize("vectors", [True, False])
+def test_on_a_store_in_which_nothing_is_published_nothing_is_watched(tmp_path, vectors):
+    store = make_store(tmp_path, [pair(f"q{i}", f"good {i}", f"bad {i}") for i in range(3)])
+    if vectors:
+        with_vectors(store, {f"{name} {i}": [1.0, i] for name in ("good", "bad") for i in range(3)} | {f"q{i}": [i, 1.0] for i in range(3)}, "m")  # fmt: skip
+    told = context(store, "consensus", READS, WRITES, ["m"])
+    run_stage(Consensus(told, ConsensusOptions(dynamics=DynamicsOptions()), GOLD, vectors="m"))
+    assert {(row["decision"], row["region"]) for row in rows(store, "consensus").values()} == {("drop", None)}
