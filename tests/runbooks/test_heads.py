@@ -10,6 +10,8 @@ import yaml
 
 from prefcurate.pipelines.config import ConfigError, parse_config
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.annotate.ordinal_head import OrdinalHead
+from prefcurate.transforms.consensus.options import DynamicsOptions
 
 RUNBOOKS = Path(__file__).parents[2] / "runbooks"
 HEADS = (RUNBOOKS / "heads.md").read_text(encoding="utf-8")
@@ -52,6 +54,15 @@ def test_a_misspelt_setting_of_a_head_is_refused_with_the_right_one(key):
     settings = configured(annotators=[{"name": "head", "kind": "ordinal_head", f"{key}s": 1}])
     with pytest.raises(ConfigError, match=f"there is no such key; did you mean '{key}'"):
         parse_config(settings)
+
+
+def test_what_stands_where_nothing_is_said_is_as_the_runbooks_say():
+    (heads,) = re.findall(r"Settings and what stands.*?\n\n", HEADS, re.DOTALL)
+    (dynamics,) = re.findall(r"Beside `epochs` there are .*?\.", CONSENSUS)
+    for text, model, count in ((heads, OrdinalHead, 7), (dynamics, DynamicsOptions, 3)):
+        told = re.findall(r"`(\w+): (\w+)`", text)
+        assert len(told) == count
+        assert {name: str(model.model_fields[name].default) for name, _ in told} == dict(told)
 
 
 def row(table, **told):

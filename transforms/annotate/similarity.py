@@ -16,6 +16,7 @@ from pydantic import Field
 from prefcurate.schemas.canonical import canonical_json, stable_hash
 from prefcurate.schemas.records import AnnotatorKind, Label
 from prefcurate.transforms.annotate.annotator import Answer, LocalAnnotator, Question
+from prefcurate.transforms.annotate.bradley_terry import sigmoid
 from prefcurate.transforms.annotate.texts import materials, texts
 from prefcurate.transforms.annotate.vectors import comparisons_with_vectors, vectors
 from prefcurate.transforms.embed.embedder import embedder_of
@@ -73,7 +74,9 @@ def cosines(
             near_a, near_b = (
                 float(np.max(known @ v[row].astype(np.float64))) for v in (found.response_a, found.response_b)
             )
-            result[pairs.column("comparison_id")[int(found.rows[row])].as_py()] = (near_a, near_b)
+            # A model in half precision may overflow: what is no number is nearer to nothing.
+            if np.isfinite([near_a, near_b]).all():
+                result[pairs.column("comparison_id")[int(found.rows[row])].as_py()] = (near_a, near_b)
     return result
 
 
@@ -133,6 +136,6 @@ class Similarity(LocalAnnotator):
         """The answer that similarities (name, of a, of b) make: their mean decides."""
         difference = round(sum(a - b for _, a, b in similarities) / len(similarities), 6)
         label = Label.TIE if abs(difference) <= self.margin else Label.A if difference > 0 else Label.B
-        p_a = round(float(1 / (1 + np.exp(-self.sharpness * difference))), 6)
+        p_a = round(float(sigmoid(np.array([self.sharpness * difference]))[0]), 6)
         rationale = canonical_json({name: {"a": round(a, 6), "b": round(b, 6)} for name, a, b in similarities})
         return Answer(question, label, p_a, difference, rationale)

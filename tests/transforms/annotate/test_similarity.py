@@ -105,10 +105,11 @@ def test_margin():
 
 
 class _Model:
-    """Gives "good" references the first direction, all others the second."""
+    """Gives "good" references the first direction, "broken" ones none, all others the second."""
 
     def encode(self, texts):
-        return np.array([[1, 0] if "good" in text else [0, 1] for text in texts], np.float32)
+        found = [[1, 0] if "good" in text else [np.nan, 0] if "broken" in text else [0, 1] for text in texts]
+        return np.array(found, np.float32)
 
 
 def test_meaning_where_there_are_vectors(tmp_path, monkeypatch):
@@ -125,6 +126,20 @@ def test_meaning_where_there_are_vectors(tmp_path, monkeypatch):
     assert json.loads(found["p"][0].rationale).keys() == {"cosine"}
     both = answers(store, annotator.model_copy(update={"by": "both"}), [embed.fingerprint()])
     assert json.loads(both["p"][0].rationale).keys() == {"cosine", "chrf"}
+
+
+def test_a_reference_whose_vector_is_no_number_is_near_to_nothing(tmp_path, monkeypatch):
+    store = make_store(tmp_path, [pair("p", "alpha", "beta", reference="broken")])
+    embed = EmbedOptions()
+    with_vectors(store, {"p": [1, 1], "alpha": [1, 0], "beta": [0, 1]}, embed.fingerprint())
+    monkeypatch.setattr(module, "embedder_of", lambda options: _Model())
+    annotator = Similarity(name="s", kind="similarity", by="meaning").bound(embed, GoldOptions())
+    assert answers(store, annotator, [embed.fingerprint()]) == {}
+
+
+def test_any_sharpness_gives_a_probability():
+    sharp = Similarity(name="s", kind="similarity", sharpness=1e9)
+    assert [sharp.judged(Question("p", "c"), [("chrf", *of)]).p_a for of in ((0.0, 1.0), (1.0, 0.0))] == [0.0, 1.0]
 
 
 def test_without_vectors_nothing_is_said_by_meaning_alone(tmp_path):
