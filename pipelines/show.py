@@ -38,6 +38,8 @@ _SINCE = (
     "`prefcurate run CONFIG` decides again"
 )
 _SAME = 1e-6
+_REASON = 2000
+"""Characters of a reason: what agreements and training dynamics made of a decision stands at its end."""
 _REGIONS = {
     "easy": "easy to learn, as right labels mostly are",
     "ambiguous": "ambiguous, they vary most on such pairs",
@@ -184,7 +186,7 @@ def _decided(story: PairStory, explained: Explained | None) -> Iterator[str]:
     if row["expected_accuracy"] is not None:
         low = f", at least {row['expected_accuracy_low']:.0%}" if row["expected_accuracy_low"] is not None else ""
         yield wrapped(f"the published label is expected to be right with {row['expected_accuracy']:.0%}{low}")
-    yield wrapped(f"because: {line(row['reason'] or 'no reason was recorded', 400)}")
+    yield wrapped(f"because: {line(row['reason'] or 'no reason was recorded', _REASON)}")
     yield wrapped(_tally(story, set(row["evidence"] or ())))
     if row["region"]:
         yield wrapped(

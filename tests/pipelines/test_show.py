@@ -1,8 +1,10 @@
 """`prefcurate show`: the story of a pair, in words, at every stage of a store's life."""
 
+import dataclasses
+
 import pytest
 
-from prefcurate.pipelines.show import show
+from prefcurate.pipelines.show import render, show
 from prefcurate.schemas.records import GivenPair
 from prefcurate.transforms.publish.story import find_pairs, standing, tell
 from prefcurate.transforms.store.store import Store, StoreError
@@ -87,6 +89,15 @@ def test_a_withheld_pair_says_why(flipped):
     text = words(show(store, ids(store)["other"]["comparison_id"]))
     assert "withheld: consensus dropped it (people agree)" in text
     assert "Nobody has said anything about it yet." in text
+
+
+def test_what_changed_a_decision_last_is_told_however_many_spoke(flipped):
+    store, row = flipped
+    story = tell(standing(store), row["comparison_id"], row["prompt_id"])
+    many = "; ".join(f"worker-{number} prefers A" for number in range(40))
+    reason = f"{many}; agreement scir: judge and head do not agree on A"
+    text = words(render(dataclasses.replace(story, consensus=(story.decision | {"reason": reason},))))
+    assert "agreement scir: judge and head do not agree on A" in text
 
 
 def test_strength_is_towards_a_as_stored(flipped):
