@@ -52,8 +52,8 @@ class OrdinalHead(RewardHead):
 def degrees_of(examples: pa.Table, levels: int) -> Degrees:
     """Opinions of examples (with the columns weight and grades) as degrees of their scales.
 
-    A scale with at most `levels` different strengths has them as degrees; one with more is cut into `levels` parts with equally many opinions. The voices of a pair
-    share its weight.
+    A scale with at most `levels` different strengths has them as degrees; one with more is cut into `levels` parts with equally many opinions. Where it is cut is
+    known from all labels, those of the scored fold too: from how large they are alone, not from whom they prefer. The voices of a pair share its weight.
     """
     told = examples.column("grades").combine_chunks()
     pair = np.repeat(np.arange(len(told)), told.value_lengths().to_numpy())

@@ -4,7 +4,8 @@ Dataset cartography (Swayamdipta et al. 2020, arXiv 2009.10795): the mean over e
 example's label is its confidence, the standard deviation its variability; labels of low confidence are often wrong, ambiguous ones (high
 variability) teach most. It differs in that the model is a linear Bradley-Terry head on the store's vectors, and that a pair is
 watched by heads which never saw its prompt cluster (there, by the model that was trained on the example itself): a head cannot
-learn a wrong label by heart, and an opinion on one's own training label would be no evidence.
+learn a wrong label by heart, and an opinion on one's own training label would be no evidence. Where reward heads vote, other pairs' published labels hold
+a little of what they learned from this one.
 """
 
 import io
