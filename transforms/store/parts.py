@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prefcurate.schemas.tables import TABLES
-from prefcurate.transforms.store.files import absolute, exists, join, opened, replacing, write_bytes
+from prefcurate.transforms.store.files import absolute, exists, join, opened, replacing, write_by_hash
 
 ROW_GROUP_ROWS = 8192
 """Rows of a row group; steps stream row groups, so no shard must fit in memory."""
@@ -96,11 +96,8 @@ def write_aside(root: str, stage: str, name: str, shard: int, table: pa.Table) -
     """
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink, compression="zstd")
-    content = sink.getvalue().to_pybytes()
-    file = f"{hashlib.sha256(content).hexdigest()}.parquet"
-    path = join(root, "_pending", stage, name, f"shard={shard}", file)
-    write_bytes(path, content)
-    return path
+    folder = join(root, "_pending", stage, name, f"shard={shard}")
+    return write_by_hash(folder, sink.getvalue().to_pybytes(), ".parquet")
 
 
 def read_aside(path: str) -> pa.Table:
