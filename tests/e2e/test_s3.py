@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,10 +12,10 @@ from tests.s3_server import BUCKET, KEY, SECRET, FaultyProxy, Seeded, bucket_fil
 SEED = 20
 BAD_LINE = {"refuse": 0.01, "reset": 0.01, "lost": 0.01, "refused_after": 0.005, "half": 0.01, "slow": 0.005}
 """Chances of the faults of a request; see `tests.s3_server.Fault`."""
-UP_FOR = 400
+UP_FOR = 250
 """Requests that the server answers before it goes down: some stages are finished then, and not all."""
 EXPERTS = next(source for source in SOURCES if source["name"] == "lfqa")
-GOLD = {"sources": ["lfqa"], "audit": 0.5}
+SMALL: dict[str, Any] = {"gold": {"sources": ["lfqa"], "audit": 0.5}, "shards": 1}
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyPro
 
 def test_a_store_at_s3_behind_a_bad_line_has_the_bytes_of_a_local_one(proxy, tmp_path):
     source = EXPERTS | {"path": f"s3://{BUCKET}/data/lfqa"}
-    prefcurate("run", str(config(tmp_path / "local", [source], gold=GOLD)), "--direct_num_workers=1")
-    at_s3 = str(config(tmp_path / "at-s3", [source], gold=GOLD, store=f"s3://{BUCKET}/store"))
+    prefcurate("run", str(config(tmp_path / "local", [source], **SMALL)), "--direct_num_workers=1")
+    at_s3 = str(config(tmp_path / "at-s3", [source], **SMALL, store=f"s3://{BUCKET}/store"))
     proxy.choose = lambda method, path: "refuse" if proxy.seen["requests"] > UP_FOR else None
     printed = prefcurate("run", at_s3, "--direct_num_workers=1", status=1)
     last = printed.splitlines()[-1]

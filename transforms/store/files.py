@@ -96,6 +96,17 @@ def described(uri: str, suffix: str = "") -> list[Listed]:
     )
 
 
+def described_file(uri: str) -> Listed | None:
+    """A file at an address, None where there is none."""
+    with reaching(uri):
+        fs, path = filesystem(uri)
+        try:
+            about = fs.info(path)
+        except FileNotFoundError:
+            return None
+    return Listed(uri, int(about["size"] or 0), _written(about))
+
+
 def listed(uri: str, suffix: str = "") -> list[str]:
     """The addresses of `described` alone."""
     return [file.path for file in described(uri, suffix)]

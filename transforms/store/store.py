@@ -21,7 +21,7 @@ from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
 from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
 from prefcurate.transforms.store.errors import WrongStore as WrongStore
-from prefcurate.transforms.store.files import arrow_dataset, exists, join, listed
+from prefcurate.transforms.store.files import Listed, arrow_dataset, described_file, exists, join, listed
 from prefcurate.transforms.store.ledger import LedgerEntry
 from prefcurate.transforms.store.logs import check_logs, has_log
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
@@ -112,7 +112,7 @@ class Store:
             )
         except DeltaError:
             # Two runs may begin a store at the same time: one of them makes the table.
-            if not exists(join(self.address(table), "_delta_log", f"{0:020d}.json")):
+            if not exists(self._commit(table, 0)):
                 raise
 
     def _add_columns(self, table: Table) -> None:
@@ -153,12 +153,30 @@ class Store:
 
     def version(self, table: str) -> int:
         """The newest version of a table; `NEVER` where the store is older than the table."""
-        try:
-            return self.delta(table).version()
-        except TableNotFoundError:
-            if not self._is_older():
-                raise
-            return NEVER
+        seen = _last_seen(self.address(table))
+        # Read once: another thread may see more meanwhile.
+        newest = seen.newest
+        if newest is None or not self._is_newest(table, *newest):
+            try:
+                version = self.delta(table).version()
+            except TableNotFoundError:
+                if not self._is_older():
+                    raise
+                return NEVER
+            commit = described_file(self._commit(table, version))
+            seen.newest = None if commit is None else (version, commit)
+            return version
+        return newest[0]
+
+    def _is_newest(self, table: str, version: int, commit: Listed) -> bool:
+        """Whether a version that was seen is the newest still: two requests, where opening the table takes one for each commit."""
+        if described_file(commit.path) != commit:
+            forget_logs()
+            return False
+        return described_file(self._commit(table, version + 1)) is None
+
+    def _commit(self, table: str, version: int) -> str:
+        return join(self.address(table), "_delta_log", f"{version:020d}.json")
 
     def _is_older(self) -> bool:
         about = read_about(self.root)
@@ -191,7 +209,7 @@ class Store:
         return sorted(found)
 
     def _adds(self, table: str, version: int | None) -> pa.Table:
-        return self.actions(table, version) if version is None else _adds_at(self, table, version)
+        return _adds_at(self, table, self.version(table) if version is None else version)
 
     def actions(self, table: str, version: int | None = None) -> pa.Table:
         """The parts of a table at a version, as its log names them: path, size_bytes, num_records, partition.shard, ….
@@ -378,7 +396,20 @@ class Store:
 
 def forget_logs() -> None:
     """For whoever makes a table's log anew, in which old numbers name new versions."""
+    _last_seen.cache_clear()
     _adds_at.cache_clear()
+
+
+@dataclass
+class _Seen:
+    """The newest version of a table that this process knows of, and its commit as it lay there."""
+
+    newest: tuple[int, Listed] | None = None
+
+
+@cache
+def _last_seen(address: str) -> _Seen:
+    return _Seen()
 
 
 @lru_cache(maxsize=256)

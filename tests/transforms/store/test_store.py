@@ -1,6 +1,7 @@
 """Stores: made once, committed in one step, read at a version; and the ledger."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,6 +100,42 @@ def test_a_version_keeps_reading_after_later_commits(tmp_path):
     assert dataset.to_table()["comparison_id"].to_pylist() == ["a"]
     assert (held(store, first, VIEW), held(store, table=VIEW)) == (["a"], ["b"])
     assert (store.rows(VIEW, 0), store.rows(VIEW, first)) == (0, 1)
+
+
+def elsewhere(store, value):
+    """A commit that this process does not know of: made in a copy of the store, and laid into its place."""
+    copy = Store(f"{store.root}-elsewhere", store.shards)
+    shutil.copytree(store.root, copy.root)
+    commit(copy, [fact_part(copy, ("p", value))], value)
+    shutil.rmtree(store.root)
+    shutil.copytree(copy.root, store.root)
+
+
+def test_what_another_process_commits_is_seen(tmp_path):
+    store = new_store(tmp_path)
+    commit(store, [fact_part(store, ("p", "x"))], "one")
+    assert (held(store), store.version(FACT)) == (["x"], 1)
+    elsewhere(store, "y")
+    assert (held(store), store.version(FACT)) == (["x", "y"], 2)
+
+
+def test_a_log_that_another_process_made_anew_is_read_anew(tmp_path):
+    store, other = new_store(tmp_path / "a"), new_store(tmp_path / "b")
+    commit(other, [fact_part(other, ("p", "other"))], "two")
+    commit(store, [fact_part(store, ("p", "x"))], "one")
+    assert (held(store), store.version(FACT)) == (["x"], 1)
+    # As many versions as before, of another content.
+    shutil.rmtree(store.address(FACT))
+    shutil.copytree(other.address(FACT), store.address(FACT))
+    assert (held(store), store.version(FACT)) == (["other"], 1)
+
+
+def test_a_newest_version_that_is_known_is_not_read_again(tmp_path, monkeypatch):
+    store = new_store(tmp_path)
+    commit(store, [fact_part(store, ("p", "x"))], "one")
+    before = held(store)
+    monkeypatch.setattr(Store, "delta", lambda *_: pytest.fail("opened again"))
+    assert (held(store), store.version(FACT), store.rows(FACT)) == (before, 1, 1)
 
 
 def test_a_commit_that_changes_nothing_makes_no_version(tmp_path):
