@@ -87,7 +87,7 @@ def described(uri: str, suffix: str = "") -> list[Listed]:
     """All files below an address whose names end so, sorted; none when it does not exist."""
     with reaching(uri):
         fs, path = filesystem(uri)
-        found = fs.find(path, detail=True) if fs.exists(path) else {}
+        found = fs.find(path, detail=True)
     local = isinstance(fs, LocalFileSystem)
     return sorted(
         Listed(name if local else fs.unstrip_protocol(name), int(about["size"]), _written(about))
