@@ -10,7 +10,7 @@ from prefcurate.transforms.consensus.votes import FOLDS, Floats, Ints
 EDGES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Lower edges of the strata of consensus probability."""
 SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(3.0), 69)), 6)
-_SPREAD = 0.35
+_SPREAD = 0.25
 """How far what is believed of an exponent without gold may be wrong (its logarithm, one standard deviation)."""
 _DIGITS = 9
 

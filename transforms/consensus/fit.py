@@ -11,7 +11,7 @@ from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, strata
 from prefcurate.transforms.consensus.crowd import seen_by_people
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.foretold import agreed_slope
-from prefcurate.transforms.consensus.model import LabelModel, evidence, probabilities, summed
+from prefcurate.transforms.consensus.model import LabelModel, evidence, left_of_all, probabilities, summed
 from prefcurate.transforms.consensus.options import Policy
 from prefcurate.transforms.consensus.reliability import (
     Counts,
@@ -56,6 +56,7 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
     model = LabelModel(
         voices, reliability, silent, _tie_share(acts, truth), (1.0,) * (1 + FOLDS),
         policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
+        shared=policy.shared,
     )  # fmt: skip
     if policy.learned:
         if policy.borne_out:
@@ -94,8 +95,10 @@ def _tie_share(acts: Acts, truth: Ints) -> float:
 
 def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy: Policy) -> LabelModel:
     # Gold pairs as they would look if they had no gold, each under parameters that never saw its fold.
-    without = acts.keep(~acts.gold)
-    total = summed(model, without, evidence(model, without, 1 + votes.fold), 1 + votes.fold, votes.sides)
+    without, variant = acts.keep(~acts.gold), 1 + votes.fold
+    told = evidence(model, without, variant)
+    left, _ = left_of_all(model, without, told, variant, votes.sides)
+    total = summed(model, without, told, variant, votes.sides) * left[:, None]
     measured = truth != NO_LABEL
     sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
     believed = agreed_slope(model, without, votes, sample)
@@ -103,13 +106,10 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
     if calibrated:
         slopes = fit_slopes(total[measured], truth[measured], votes.fold[measured], model.tie_share, believed)
-    chance = probabilities(total, np.array(slopes)[1 + votes.fold], model.tie_share)
+    chance = probabilities(total, np.array(slopes)[variant], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
-    fitted = LabelModel(
-        model.voices, model.reliability, model.silent, model.tie_share, slopes,
-        model.correlation, model.gold_accuracy, strata, model.annotators, model.beside, not calibrated,
-    )  # fmt: skip
+    fitted = replace(model, slopes=slopes, strata=strata, agreed=not calibrated)
     # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
     return LabelModel.from_json(fitted.to_json())
 

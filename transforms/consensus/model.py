@@ -12,12 +12,14 @@ from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.calibrate import Strata
 from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.consensus.reliability import Reliability
+from prefcurate.transforms.consensus.shared import left_of, strongest_of
 from prefcurate.transforms.consensus.strengths import leaning
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides
 from prefcurate.transforms.store.files import join, read_bytes, write_by_hash
 
 MODEL_VERSION = 1
 _DIGITS = 9
+_NOTHING = 1e-9
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class LabelModel:
         annotators: figures for the table `annotators`.
         beside: for policies that count more than votes.
         agreed: the slopes rest on agreement (`foretold.py`), not on gold.
+        shared: see `Policy.shared`; 1 where a fit of an earlier prefcurate added all that counts.
     """
 
     voices: Voices
@@ -96,6 +99,7 @@ class LabelModel:
     annotators: tuple[AnnotatorFigures, ...]
     beside: Beside | None = None
     agreed: bool = False
+    shared: float = 1.0
 
     def to_json(self) -> str:
         """A canonical document: the same model, the same bytes."""
@@ -110,6 +114,7 @@ class LabelModel:
                 "slopes": list(self.slopes),
                 "agreed": self.agreed,
                 "correlation": self.correlation,
+                "shared": self.shared,
                 "gold_accuracy": self.gold_accuracy,
                 "strata": {name: [list(row) for row in strata.rows] for name, strata in self.strata.items()},
                 "annotators": [asdict(figures) for figures in self.annotators],
@@ -152,6 +157,7 @@ class LabelModel:
             tuple(_figures(figures) for figures in told["annotators"]),
             _beside(told.get("beside")),
             told["agreed"],
+            told.get("shared", 1.0),
         )
 
 
@@ -207,16 +213,25 @@ def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Si
     beside = model.beside
     if beside is None:
         return tempered(model, acts, told, len(variant))
-    weights = np.stack(beside.weights)[variant[acts.pair], acts.voice]
-    if len(beside.tasks):
-        on_task = _looked_up(beside.tasks, beside.of_tasks, sides.task, variant)[0]
-        weights = weights + beside.believed[acts.voice] * np.where(model.people[acts.voice], 0.0, on_task[acts.pair])
-    total = apart(model, acts, told * weights[:, None], len(variant))
+    total = apart(model, acts, weighed(model, acts, told, variant, sides), len(variant))
     odds = _from_elsewhere(model, beside, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
     if beside.format:
         odds = odds + np.array(beside.format)[variant] * sides.format + _by_models(beside, variant, sides)
     leaned: Floats = total + odds[:, None] * np.array([0.5, -0.5, 0.0])
     return leaned
+
+
+def weighed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    """What each act says, by what its voice is worth beside the others; at face value where a policy counts votes alone."""
+    beside = model.beside
+    if beside is None:
+        return told
+    weights = np.stack(beside.weights)[variant[acts.pair], acts.voice]
+    if len(beside.tasks):
+        on_task = _looked_up(beside.tasks, beside.of_tasks, sides.task, variant)[0]
+        weights = weights + beside.believed[acts.voice] * np.where(model.people[acts.voice], 0.0, on_task[acts.pair])
+    found: Floats = told * weights[:, None]
+    return found
 
 
 def from_elsewhere(model: LabelModel, acts: Acts, fold: Ints, has_gold: Bools, sides: Sides) -> Floats:
@@ -298,17 +313,37 @@ def posterior(
 ) -> Floats:
     """P(a), P(b), P(tie) of each pair, cross-fitted where the pair itself has gold."""
     variant = variants(fold, has_gold)
-    total = summed(model, acts, evidence(model, acts, variant, low_for), variant, sides)
-    return probabilities(total, slopes_of(model, acts, variant), model.tie_share)
+    told = evidence(model, acts, variant, low_for)
+    total = summed(model, acts, told, variant, sides)
+    return probabilities(total, slopes_of(model, acts, told, variant, sides), model.tie_share)
 
 
-def slopes_of(model: LabelModel, acts: Acts, variant: Ints) -> Floats:
-    """Each pair's exponent of the evidence. What opinions repeat of each other takes nothing from one that stands alone."""
-    slope: Floats = np.array(model.slopes)[variant]
-    if model.agreed:
-        heard = np.bincount(acts.pair[~model.silent[acts.voice] | acts.gold], minlength=len(variant))
-        slope = np.where(heard > 1, slope, 1.0)
-    return slope
+def slopes_of(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
+    """Each pair's exponent of the evidence. Neither what opinions repeat of each other nor what they share takes anything from one that
+    stands alone."""
+    left, alone = left_of_all(model, acts, told, variant, sides)
+    slope: Floats = np.array(model.slopes)[variant] * left
+    return np.where(alone, 1.0, slope) if model.agreed else slope
+
+
+def left_of_all(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> tuple[Floats, Bools]:
+    """What of each pair's summed evidence is left for all that counts there sharing errors (`shared.py`); and where one opinion stands alone."""
+    total = summed(model, acts, told, variant, sides)
+    odds = total[:, 0] - total[:, 1]
+    opinions = weighed(model, acts, told, variant, sides)
+    said, live = opinions[:, 0] - opinions[:, 1], ~model.silent[acts.voice] | acts.gold
+    people = model.people[acts.voice] & ~acts.gold
+
+    def line(mine: Bools, share: float) -> Floats:
+        many = np.maximum(1, np.bincount(acts.pair[mine & live], minlength=len(odds)))
+        found: Floats = np.bincount(acts.pair[mine], weights=said[mine], minlength=len(odds)) * many**-share
+        return found
+
+    # Machines' weights are those of all of them together: where there are none, machines are pooled as people are.
+    machines = line(~people & ~acts.gold, 1.0 if model.beside is None else model.correlation)
+    strongest = strongest_of([line(acts.gold, model.correlation), line(people, 1.0), machines], odds)
+    heard = np.bincount(acts.pair[live], minlength=len(odds))
+    return left_of(odds, strongest, model.shared), (heard == 1) & (strongest >= np.abs(odds) - _NOTHING)
 
 
 def variants(fold: Ints, has_gold: Bools) -> Ints:

@@ -7,9 +7,10 @@ from typing import Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from prefcurate.transforms.consensus.agreement_options import Agreement
+from prefcurate.transforms.consensus.shared import SHARED
 from prefcurate.transforms.options import Options, enough_outside_a_fold
 
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised by hand when the fit or the rules below change what is decided from the same annotations."""
 
 
@@ -23,6 +24,7 @@ class Policy:
         prior_acts: how many acts that belief is worth.
         gold_accuracy: what a gold annotation gets right.
         correlation: acts on one pair share errors, so n acts count as n ** (1 - correlation) of them.
+        shared: of the summed log-odds of all that counts on a pair, what is left for sharing errors, before gold moves it (`shared.py`).
         measured_acts: gold acts below which an annotator is not called better or worse than chance.
         calibration_pairs: gold pairs below which probabilities are not calibrated.
         flip_pairs: gold pairs like this one below which nothing is flipped.
@@ -49,6 +51,7 @@ class Policy:
     prior_acts: float = 10.0
     gold_accuracy: float = 0.95
     correlation: float = 0.5
+    shared: float = SHARED
     measured_acts: int = 10
     calibration_pairs: int = 30
     flip_pairs: int = 20
