@@ -122,10 +122,10 @@ def _remarks(found: Explained) -> Iterator[str]:
     if worths.opinions > 1:
         yield "opinions on one pair share errors: the more there are, the less each of them adds"
     if abs(worths.calibration - 1) >= 0.01:
-        less = "less" if worths.calibration < 1 else "more"
+        knows = "gold shows how far" if worths.on_gold else "without gold nobody sees how far"
         yield (
-            f"on gold, opinions prove {less} than their accuracies alone would say: each is taken at "
-            f"{worths.calibration:.2f} of its face value"
+            f"what counts here shares errors, and {knows}: all of it is taken to the power {worths.calibration:.2f} "
+            "(already in these odds)"
         )
 
 

@@ -5,6 +5,7 @@
 - wrong-majority: most judges favour the longer answer and gold on 100 pairs says otherwise (Vicuna-80).
 - calibration: claimed and found accuracy, and the error above what a perfectly calibrated model would show (Vicuna-80, also with a fifth of the
   labels turned round, UKPConvArg, MQM), by share of gold.
+- shared: what is believed of errors that opinions share, fitted with every source left out in its turn, and how that source is calibrated under it.
 - independence: copies of an annotator and ten generations of a head (Vicuna-80, MQM); nine judges in three repetitions that are no copies.
 - embeddings: a head on vectors as the only voter beside labels of which a fifth is wrong (six sets); it takes the embedding model.
 - million: a million pairs with five annotators each, in one process and in two.
@@ -19,11 +20,11 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from prefcurate.transforms.consensus.options import POLICIES
 from prefcurate.transforms.embed.embedder import embedder_of
 from prefcurate.transforms.embed.options import EmbedOptions
-from tests.benchmarks.guarantees import calibration, embeddings, independence, million, wrong_majority
+from tests.benchmarks.guarantees import calibration, embeddings, independence, million, shared, wrong_majority
 from tests.benchmarks.labels.sets import flipped, mqm, ukp, vicuna
 from tests.transforms.consensus.real import SHARED
 
-PARTS = ("wrong-majority", "calibration", "independence", "embeddings", "million")
+PARTS = ("wrong-majority", "calibration", "shared", "independence", "embeddings", "million")
 
 
 def _list(text: str) -> list[str]:
@@ -56,6 +57,9 @@ def main() -> None:
         wrong_majority.measure(judged, given.policies)
     if "calibration" in given.only:
         calibration.measure([judged, flipped(judged, 0.2, 0), raters, ukp()], given.policies)
+    if "shared" in given.only:
+        sources = {"vicuna80": [judged, flipped(judged, 0.2, 0)], "mqm": [raters], "ukp": [ukp()]}
+        shared.measure(sources, given.policies)
     if "independence" in given.only:
         independence.repetitions()
         independence.measure([judged, raters], given.policies)

@@ -29,9 +29,9 @@ def made(decision, label=None, accuracy=0.8):
     return Decision(0.66, 0.29, 0.05, label, decision, accuracy, None, weight, "")
 
 
-def explained(*changes, worths=OPINIONS, calibration=1.0, today=None):
+def explained(*changes, worths=OPINIONS, calibration=1.0, on_gold=False, today=None):
     beliefs = Beliefs(0.66, 0.29, 0.05, 0.6, "a", 3, None, "")
-    return Explained(HOW, today or made("keep", "a"), Worths(worths, beliefs, calibration, 3), changes)
+    return Explained(HOW, today or made("keep", "a"), Worths(worths, beliefs, calibration, 3, on_gold), changes)
 
 
 def words(lines):
@@ -51,8 +51,10 @@ def test_opinions_are_odds_that_multiply():
         "A is better with 66%, B with 29%, neither with 5%",
     ):
         assert expected in text, f"{expected}\n{text}"
-    assert "face value" not in text
-    assert "each is taken at 0.60 of its face value" in words(worth_lines(explained(calibration=0.6)))
+    assert "to the power" not in text
+    for on_gold, knows in ((False, "without gold nobody sees how far"), (True, "gold shows how far")):
+        text = words(worth_lines(explained(calibration=0.6, on_gold=on_gold)))
+        assert f"shares errors, and {knows}: all of it is taken to the power 0.60" in text
     assert "nobody who counts" in words(worth_lines(explained(worths=())))
 
 

@@ -9,9 +9,12 @@ from prefcurate.transforms.consensus.votes import FOLDS, Floats, Ints
 
 EDGES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95)
 """Lower edges of the strata of consensus probability."""
-SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(3.0), 69)), 6)
-_SPREAD = 0.25
-"""How far what is believed of an exponent without gold may be wrong (its logarithm, one standard deviation)."""
+SLOPES = np.round(np.exp(np.linspace(np.log(0.1), np.log(6.0), 83)), 6)
+_SPREAD = 0.2
+"""How far what is believed of an exponent without gold may be wrong (its logarithm, one standard deviation): as far as it was on real sets."""
+_FREEDOM = 4
+"""Degrees of freedom of that belief, a Student's t: opinions that are unlike all real sets, such as independent ones, are soon known by gold."""
+_STEPS = 50
 _DIGITS = 9
 
 
@@ -78,7 +81,9 @@ def fit_slopes(total: Floats, truth: Ints, fold: Ints, tie_share: float, believe
 
     One number after Platt (1999), without an intercept: which response is a must not matter. Gold of few prompts says little however many
     pairs they have, so what it says is weighed against what was believed before by its own unsteadiness: the jackknife over folds, which
-    are of whole prompt clusters (Efron and Tibshirani 1993, chapter 11), where that is more than the likelihood's own.
+    are of whole prompt clusters (Efron and Tibshirani 1993, chapter 11), where that is more than the likelihood's own. What was believed is
+    an empirical Bayes prior (Efron and Morris 1975): see `shared.py`. It has the tails of Student's t (West 1984), so that gold which
+    is sure of something else is followed.
 
     Args:
         total: summed evidence, shape (pairs, 3).
@@ -96,9 +101,31 @@ def fit_slopes(total: Floats, truth: Ints, fold: Ints, tie_share: float, believe
     wider = (len(apart) - 1) / max(len(apart) - 3, 0.5)
     unsteady = wider * (len(apart) - 1) / len(apart) * float(apart @ apart) if len(apart) > 2 else np.inf
     variance = np.maximum(found[:, 1], unsteady)
-    precision, before = 1 / variance, 1 / _SPREAD**2
-    slopes = np.exp((precision * found[:, 0] + before * np.log(believed)) / (precision + before))
+    slopes = np.exp(_most_probable(found[:, 0], 1 / variance, np.log(believed)))
     return tuple(np.round(np.clip(slopes, SLOPES[0], SLOPES[-1]), 6).tolist())
+
+
+def _most_probable(found: Floats, precision: Floats, believed: float) -> Floats:
+    """Between what gold finds and what is believed, by EM for Student's t: the further away, the less the belief is worth."""
+    now = np.full(len(found), believed)
+    for _ in range(_STEPS):
+        before = (_FREEDOM + 1) / (_FREEDOM * _SPREAD**2 + (now - believed) ** 2)
+        now = (precision * found + before * believed) / (precision + before)
+    return now
+
+
+def slope_that_claims(odds: Floats, claimed: float) -> float:
+    """The exponent under which the likelier responses are right as often as is claimed, on average.
+
+    Gold of a few prompts moves what is believed of every voice, and with it the size of the evidence, by chance: so what is believed before is
+    not an exponent of evidence of that size, but what would be claimed of the same pairs without gold.
+
+    Args:
+        odds: of each pair, by all that counts.
+        claimed: between one half and 1.
+    """
+    claims = [float(np.mean(np.exp(log_chance(slope * np.abs(odds))))) for slope in SLOPES]
+    return float(np.exp(np.interp(claimed, claims, np.log(SLOPES))))
 
 
 def _losses(total: Floats, truth: Ints, tie_share: float) -> Floats:

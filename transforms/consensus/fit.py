@@ -7,11 +7,11 @@ import numpy as np
 
 from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices, acts_of, find_voices
 from prefcurate.transforms.consensus.beside import fit_beside
-from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, strata_of
+from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, slope_that_claims, strata_of
 from prefcurate.transforms.consensus.crowd import seen_by_people
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.foretold import agreed_slope
-from prefcurate.transforms.consensus.model import LabelModel, evidence, left_of_all, probabilities, summed
+from prefcurate.transforms.consensus.model import LabelModel, evidence, left_of_all, posterior, probabilities, summed
 from prefcurate.transforms.consensus.options import Policy
 from prefcurate.transforms.consensus.reliability import (
     Counts,
@@ -100,18 +100,27 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     left, _ = left_of_all(model, without, told, variant, votes.sides)
     total = summed(model, without, told, variant, votes.sides) * left[:, None]
     measured = truth != NO_LABEL
-    sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
-    believed = agreed_slope(model, without, votes, sample)
-    slopes: tuple[float, ...] = (believed,) * (1 + FOLDS)
     calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
     if calibrated:
+        believed = slope_that_claims(total[:, 0] - total[:, 1], _claimed_without_gold(votes, policy))
         slopes = fit_slopes(total[measured], truth[measured], votes.fold[measured], model.tie_share, believed)
+    else:
+        sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
+        slopes = (agreed_slope(model, without, votes, sample),) * (1 + FOLDS)
     chance = probabilities(total, np.array(slopes)[variant], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
     fitted = replace(model, slopes=slopes, strata=strata, agreed=not calibrated)
     # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
     return LabelModel.from_json(fitted.to_json())
+
+
+def _claimed_without_gold(votes: Votes, policy: Policy) -> float:
+    """How often the likelier response of a pair is right, on average, by a fit that never saw gold."""
+    blind = votes.of(~votes.gold)
+    model = fit_label_model(blind, policy)
+    chance = posterior(model, acts_of(blind, model.voices), votes.fold, np.zeros(votes.pairs, bool), votes.sides)
+    return float(np.mean(chance[:, :2].max(axis=1) / chance[:, :2].sum(axis=1)))
 
 
 def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats) -> dict[str, Strata]:

@@ -92,10 +92,12 @@ def fit_taught(model: LabelModel, acts: Acts, votes: Votes, policy: Policy) -> B
         worth_of_people(model, acts, votes, chosen),
     )
     found = []
-    for variant in range(1 + FOLDS):
+    # Without gold all parameters are those that never saw any.
+    for variant in range(1 + FOLDS if acts.gold.any() else 1):
         hidden = acts.gold & (votes.fold[acts.pair] == variant - 1)
         heard = _heard(model, acts.keep(~hidden), variant, sides, chosen)
         found.append(_fitted(heard, numbers, policy))
+    found = found if len(found) > 1 else found * (1 + FOLDS)
     weights = [believed.copy() for _ in found]
     for of_voices, fitted in zip(weights, found, strict=True):
         of_voices[machines_of(model)] = fitted["machines"]

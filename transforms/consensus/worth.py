@@ -54,14 +54,16 @@ class Worths:
     Attributes:
         parts: their log-odds sum to ``log(p_a / p_b)`` of `beliefs`.
         beliefs: what is decided on: probabilities after gold has been asked.
-        calibration: at what share of its face value every opinion is taken, measured on gold; already in the parts.
+        calibration: the power to which all odds on this pair are taken, for errors that they share; already in the parts.
         opinions: how many were heard on this pair.
+        on_gold: whether gold has measured that power.
     """
 
     parts: tuple[Worth, ...]
     beliefs: Beliefs
     calibration: float
     opinions: int
+    on_gold: bool = False
 
     @property
     def log_odds(self) -> float:
@@ -102,7 +104,7 @@ def worths(shard: ShardVotes, place: int, model: LabelModel, rules: Rules) -> Wo
     if abs(_odds(final) - _odds(raw)) > _NOTHING:
         # Probabilities are rounded: what they round away belongs to nobody.
         parts.append(_thing("gold", _odds(final) - math.fsum(part.log_odds for part in parts)))
-    return Worths(tuple(parts), final, case.slope, sum(part.heard for part in parts if part.who))
+    return Worths(tuple(parts), final, case.slope, sum(part.heard for part in parts if part.who), not model.agreed)
 
 
 class _Case:

@@ -92,6 +92,7 @@ def test_hand_worked_naive_bayes():
     for values, told in ((plain.accuracy, 0.8), (plain.tie_if_better, 0.1), (plain.tie_if_tie, 0.5)):
         values[...] = told
     object.__setattr__(model, "correlation", 0.0)
+    object.__setattr__(model, "shared", 1.0)
     object.__setattr__(model, "tie_share", 0.1)
     object.__setattr__(model, "slopes", (1.0,) * 6)
     a = 0.45 * (0.9 * 0.8) ** 2 * (0.9 * 0.2)

@@ -104,8 +104,9 @@ def test_without_gold_a_ranking_that_repeats_itself_is_not_believed_as_many_time
     told, model, _ = chances(planted, "learned")
     claimed = (told[:, :2].max(axis=1) / told[:, :2].sum(axis=1)).mean()
     found = (np.sign(told[:, 0] - told[:, 1]) == planted.truth).mean()
-    assert claimed == pytest.approx(found, abs=0.06)
-    bold = replace(model, slopes=(1.0,) * 6)
+    # These raters err independently, which nothing shows without gold: they are believed less than they could be.
+    assert found - 0.1 < claimed < found + 0.02
+    bold = replace(model, slopes=(1.0,) * 6, shared=1.0)
     assert told_by(planted, bold) > found + 0.1, "as if each pair of a ranking were another opinion"
 
 
