@@ -1,6 +1,7 @@
 """What the label model promises, measured on real opinions and on planted ones, beside majority and Dawid-Skene.
 
     python tests/benchmarks/bench_guarantees.py [--policies votes,learned] [--only wrong-majority,calibration] [--pairs 1000000]
+        [--draws 10]
 
 - wrong-majority: most judges favour the longer answer and gold on 100 pairs says otherwise (Vicuna-80).
 - calibration: claimed and found accuracy, and the error above what a perfectly calibrated model would show (Vicuna-80, also with a fifth of the
@@ -37,6 +38,9 @@ def main() -> None:
     parser.add_argument("--policies", type=_list, default=sorted(POLICIES))
     parser.add_argument("--only", type=_list, default=list(PARTS))
     parser.add_argument("--pairs", type=int, default=1_000_000)
+    parser.add_argument(
+        "--draws", type=int, default=1, help="of gold, for the part calibration; ten take a quarter of an hour"
+    )
     given = parser.parse_args()
     unknown = sorted(set(given.only) - set(PARTS)) + sorted(set(given.policies) - set(POLICIES))
     if unknown:
@@ -56,7 +60,7 @@ def main() -> None:
     if "wrong-majority" in given.only:
         wrong_majority.measure(judged, given.policies)
     if "calibration" in given.only:
-        calibration.measure([judged, flipped(judged, 0.2, 0), raters, ukp()], given.policies)
+        calibration.measure([judged, flipped(judged, 0.2, 0), raters, ukp()], given.policies, given.draws)
     if "shared" in given.only:
         sources = {"vicuna80": [judged, flipped(judged, 0.2, 0)], "mqm": [raters], "ukp": [ukp()]}
         shared.measure(sources, given.policies)

@@ -97,8 +97,9 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     # Gold pairs as they would look if they had no gold, each under parameters that never saw its fold.
     without, variant = acts.keep(~acts.gold), 1 + votes.fold
     told = evidence(model, without, variant)
-    left, _ = left_of_all(model, without, told, variant, votes.sides)
-    total = summed(model, without, told, variant, votes.sides) * left[:, None]
+    total = summed(model, without, told, variant, votes.sides)
+    left, _ = left_of_all(model, without, told, variant, votes.sides, total)
+    total = total * left[:, None]
     measured = truth != NO_LABEL
     calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
     if calibrated:

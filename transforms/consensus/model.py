@@ -315,20 +315,23 @@ def posterior(
     variant = variants(fold, has_gold)
     told = evidence(model, acts, variant, low_for)
     total = summed(model, acts, told, variant, sides)
-    return probabilities(total, slopes_of(model, acts, told, variant, sides), model.tie_share)
+    return probabilities(total, slopes_of(model, acts, told, variant, sides, total), model.tie_share)
 
 
-def slopes_of(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
-    """Each pair's exponent of the evidence. Neither what opinions repeat of each other nor what they share takes anything from one that
-    stands alone."""
-    left, alone = left_of_all(model, acts, told, variant, sides)
+def slopes_of(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides, total: Floats) -> Floats:
+    """Each pair's exponent of the evidence that sums to `total`.
+
+    Neither what opinions repeat of each other nor what they share takes anything from one that stands alone.
+    """
+    left, alone = left_of_all(model, acts, told, variant, sides, total)
     slope: Floats = np.array(model.slopes)[variant] * left
     return np.where(alone, 1.0, slope) if model.agreed else slope
 
 
-def left_of_all(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> tuple[Floats, Bools]:
-    """What of each pair's summed evidence is left for all that counts there sharing errors (`shared.py`); and where one opinion stands alone."""
-    total = summed(model, acts, told, variant, sides)
+def left_of_all(
+    model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides, total: Floats
+) -> tuple[Floats, Bools]:
+    """What is left of each pair's summed evidence where all that counts shares errors (`shared.py`); where one opinion stands alone."""
     odds = total[:, 0] - total[:, 1]
     opinions = weighed(model, acts, told, variant, sides)
     said, live = opinions[:, 0] - opinions[:, 1], ~model.silent[acts.voice] | acts.gold

@@ -118,7 +118,8 @@ class _Case:
         self._variant = variants(votes.fold, self._gold)
         self._told = evidence(model, self._acts, self._variant)
         self._silence = np.where((self._acts.pair == pair)[:, None], 0.0, self._told)
-        self.slope = float(slopes_of(model, self._acts, self._told, self._variant, votes.sides)[pair])
+        total = summed(model, self._acts, self._told, self._variant, votes.sides)
+        self.slope = float(slopes_of(model, self._acts, self._told, self._variant, votes.sides, total)[pair])
 
     def _odds(self, told: Floats) -> float:
         total = summed(self._model, self._acts, told, self._variant, self._votes.sides)[self._pair]

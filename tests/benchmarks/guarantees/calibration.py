@@ -40,9 +40,9 @@ def excess(claimed: np.ndarray, right: np.ndarray, prompts: np.ndarray, seed: in
     return less_chance(np.arange(len(claimed)), SIMULATIONS), float(low), float(high)
 
 
-def gold_of(of: LabelSet, share: float) -> frozenset[str]:
-    """Gold on some tenths of the prompts."""
-    return frozenset().union(*(of.gold(tenth) for tenth in range(round(10 * share))))
+def gold_of(of: LabelSet, share: float, draw: int = 0) -> frozenset[str]:
+    """Gold on some tenths of the prompts, the first of them another one in every draw."""
+    return frozenset().union(*(of.gold((draw + tenth) % 10) for tenth in range(round(10 * share))))
 
 
 def claims(of: LabelSet, gold: frozenset[str], policy: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -56,19 +56,24 @@ def claims(of: LabelSet, gold: frozenset[str], policy: str) -> tuple[np.ndarray,
     return np.maximum(a, b) / (a + b), right, np.array([of.prompts[pairs[i]] for i in rest])
 
 
-def measure(sets: list[LabelSet], policies: list[str], shares: tuple[float, ...] = SHARES) -> None:
-    """Prints a row a set, share of gold and policy."""
+def measure(sets: list[LabelSet], policies: list[str], draws: int = 1, shares: tuple[float, ...] = SHARES) -> None:
+    """Prints a row a set, share of gold and policy: of the first draw of gold, and in how many draws it was calibrated."""
     print(
         "\nCalibration: claimed and found accuracy; error less a calibrated model's at that size, 95% interval over prompts"
     )
     for of in sets:
         for share in shares:
             for policy in policies:
-                claimed, right, prompts = claims(of, gold_of(of, share), policy)
-                mean, low, high = excess(claimed, right, prompts)
+                told = [claims(of, gold_of(of, share, draw), policy) for draw in range(draws if 0 < share < 1 else 1)]
+                found = [excess(*one) for one in told]
+                claimed, right, _ = told[0]
+                mean, low, high = found[0]
+                calibrated = sum(low <= 0 for _, low, _ in found)
+                gap = np.mean([one[0].mean() - one[1].mean() for one in told])
                 print(
                     f"  {of.name:<28} gold {share:>4.0%} {policy:<15} claimed {claimed.mean():.3f} found {right.mean():.3f}   "
                     f"error {error(claimed, right):.3f}, above chance {mean:+.3f} [{low:+.3f}, {high:+.3f}]"
-                    f"{'' if low <= 0 else '   NOT calibrated'}",
+                    f"{'' if low <= 0 else '   NOT calibrated'}"
+                    f"{f'   calibrated in {calibrated} of {draws} draws, claimed less found {gap:+.3f}' if len(told) > 1 else ''}",
                     flush=True,
                 )

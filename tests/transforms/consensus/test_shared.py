@@ -101,11 +101,11 @@ def test_what_is_left_is_between_half_and_all_and_multiplies_the_slope():
     model = fit_label_model(votes, POLICIES["models"])
     acts, variant = acts_of(votes, model.voices), np.zeros(votes.pairs, int)
     given = evidence(model, acts, variant)
-    slope = slopes_of(model, acts, given, variant, votes.sides)
+    total = summed(model, acts, given, variant, votes.sides)
+    slope = slopes_of(model, acts, given, variant, votes.sides, total)
     assert model.agreed
     assert slope.min() >= SHARED * model.slopes[0] - 1e-12
     assert slope.max() <= model.slopes[0] + 1e-12
-    total = summed(model, acts, given, variant, votes.sides)
     a, _ = told(planted, "models")
     assert np.log(a / (1 - a)) == pytest.approx(slope * (total[:, 0] - total[:, 1]), abs=1e-5)
 
@@ -118,4 +118,6 @@ def test_a_model_of_an_earlier_prefcurate_decides_as_it_did():
     old = LabelModel.from_json(json.dumps(document))
     votes = planted.votes()
     acts, variant = acts_of(votes, old.voices), np.zeros(votes.pairs, int)
-    assert slopes_of(old, acts, evidence(old, acts, variant), variant, votes.sides).tolist() == [old.slopes[0]] * votes.pairs
+    given = evidence(old, acts, variant)
+    total = summed(old, acts, given, variant, votes.sides)
+    assert slopes_of(old, acts, given, variant, votes.sides, total).tolist() == [old.slopes[0]] * votes.pairs
