@@ -12,7 +12,7 @@ from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.calibrate import Strata
 from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.consensus.reliability import Reliability
-from prefcurate.transforms.consensus.shared import left_of, strongest_of
+from prefcurate.transforms.consensus.shared import left_of
 from prefcurate.transforms.consensus.strengths import leaning
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides
 from prefcurate.transforms.store.files import join, read_bytes, write_by_hash
@@ -343,10 +343,13 @@ def left_of_all(
         return found
 
     # Machines' weights are those of all of them together: where there are none, machines are pooled as people are.
-    machines = line(~people & ~acts.gold, 1.0 if model.beside is None else model.correlation)
-    strongest = strongest_of([line(acts.gold, model.correlation), line(people, 1.0), machines], odds)
+    lines = [line(people, 1.0), line(~people & ~acts.gold, 1.0 if model.beside is None else model.correlation)]
+    rest = np.zeros(len(odds)) if model.beside is None else odds - lines[0] - lines[1]
+    left = left_of(odds, lines, rest, model.shared)
+    # Gold is what shares no errors.
+    by_gold = np.bincount(acts.pair[acts.gold], minlength=len(odds)) > 0
     heard = np.bincount(acts.pair[live], minlength=len(odds))
-    return left_of(odds, strongest, model.shared), (heard == 1) & (strongest >= np.abs(odds) - _NOTHING)
+    return np.where(by_gold, 1.0, left), (heard == 1) & (left >= 1.0 - _NOTHING)
 
 
 def variants(fold: Ints, has_gold: Bools) -> Ints:

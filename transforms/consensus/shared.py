@@ -7,9 +7,10 @@ knows the truth, is much alike: about half of the summed log-odds is left (`SHAR
 (`calibrate.py`): Platt's (1999) slope, Guo et al.'s (2017) temperature, with an empirical Bayes prior (Efron and Morris 1975) across sets of
 opinions. `bench_guarantees.py --only shared` fits it anew with every set left out in its turn.
 
-It differs from a plain slope in a floor. Opinions of unknown dependence are pooled: the mean of their log-odds, the logarithmic pool whose
-weights sum to 1 (Genest and Zidek 1986), is what they prove if they repeat each other wholly. That much is left of the people's and of the machines'
-opinions, whatever else agrees: a second witness who says the same never makes the first one less credible.
+It differs from a plain slope in a floor. Where one line is nearly all that counts it shares nothing, and a second witness who says the same
+never makes the first one less credible. So the more one line outweighs the rest, the more is left. People's opinions are one line, and so
+are machines': opinions of unknown dependence are pooled, by the mean of their log-odds, the logarithmic pool whose weights sum to 1 (Genest
+and Zidek 1986), which is what they prove if they repeat each other wholly.
 """
 
 from collections.abc import Sequence
@@ -23,18 +24,16 @@ SHARED = 0.53
 crowd (UKPConvArg: .64), under all policies. By the others it would be .53, .58 and .48 for each."""
 
 
-def strongest_of(lines: Sequence[Floats], odds: Floats) -> Floats:
-    """Of each pair, the log-odds of the strongest line that says what all say together; 0 where none does.
+def left_of(odds: Floats, lines: Sequence[Floats], rest: Floats, shared: float) -> Floats:
+    """The share of the summed log-odds of each pair that is left: `shared`, or the share of one line in all that is said, if that is more.
 
     Args:
-        lines: log-odds that a is better by each line of evidence, pooled, one array a line.
-        odds: by all together, summed.
+        odds: log-odds that a is better, by all that counts.
+        lines: by each line of opinions on the pair, pooled.
+        rest: by what counts besides opinions.
+        shared: between 0 and 1.
     """
-    found: Floats = np.maximum(0.0, np.max([line * np.sign(odds) for line in lines], axis=0))
-    return found
-
-
-def left_of(odds: Floats, strongest: Floats, shared: float) -> Floats:
-    """The share of the summed log-odds of each pair that is left: `shared`, or as much as the strongest line has alone; at most 1."""
-    size = np.maximum(np.abs(odds), 1e-12)
-    return np.clip(strongest / size, shared, 1.0)
+    strongest = np.abs(np.stack(lines)).max(axis=0)
+    # What is said on both sides: a sum is the smaller, the more its terms contradict each other.
+    against = np.clip(-np.stack([*lines, rest]) * np.sign(odds), 0.0, None).sum(axis=0)
+    return np.clip(strongest / np.maximum(np.abs(odds) + 2 * against, 1e-12), shared, 1.0)

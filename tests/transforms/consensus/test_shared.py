@@ -10,23 +10,25 @@ from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
 from prefcurate.transforms.consensus.model import LabelModel, evidence, posterior, slopes_of, summed
 from prefcurate.transforms.consensus.options import POLICIES
-from prefcurate.transforms.consensus.shared import SHARED, left_of, strongest_of
+from prefcurate.transforms.consensus.shared import SHARED, left_of
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth
 from tests.transforms.consensus.planted import Planted
 
 
 def test_worked_by_hand():
-    # Log-odds by people, by machines, and by all that counts: agreeing, divided, one line against the sum, nothing, one alone.
-    people, machines = np.array([2.0, 2.0, -1.0, 0.0, 1.4]), np.array([1.0, -1.0, 0.5, 0.0, 0.0])
-    odds = np.array([5.0, 1.0, 2.0, 0.0, 1.4])
-    strongest = strongest_of([people, machines], odds)
-    assert strongest.tolist() == [2.0, 2.0, 0.5, 0.0, 1.4]
-    # Half of 5 is more than the people's 2; the people's 2 are more than 1, which stays whole; half of 2; and 1.4 is all there is.
-    assert left_of(odds, strongest, 0.5).tolist() == [0.5, 1.0, 0.5, 0.5, 1.0]
-    assert left_of(odds, strongest, 0.3).tolist() == [0.4, 1.0, 0.3, 0.3, 1.0]
-    assert left_of(odds, strongest, 1.0).tolist() == [1.0] * 5, "as in a model of an earlier prefcurate"
-    mirrored = strongest_of([-people, -machines], -odds)
-    assert mirrored.tolist() == strongest.tolist()
+    # Log-odds by people, by machines and by other pairs, and their sum: three lines, two that contradict each other, a strong one, other
+    # pairs against both, nothing, one alone.
+    people, machines = np.array([2.0, 2.0, 4.0, 1.0, 0.0, 1.4]), np.array([1.0, -1.0, 0.5, 1.0, 0.0, 0.0])
+    rest = np.array([2.0, 0.0, 0.5, -3.0, 0.0, 0.0])
+    odds = people + machines + rest
+    # 2 of 5 is less than half; 2 of 3 that are said on both sides; 4 of 5; 1 of 5; nothing of nothing; all.
+    expected = [0.5, 2 / 3, 0.8, 0.5, 0.5, 1.0]
+    assert left_of(odds, [people, machines], rest, 0.5) == pytest.approx(np.array(expected))
+    expected = [0.4, 2 / 3, 0.8, 0.2, 0.1, 1.0]
+    assert left_of(odds, [people, machines], rest, 0.1) == pytest.approx(np.array(expected))
+    assert left_of(odds, [people, machines], rest, 1.0).tolist() == [1.0] * 6, "as in a model of an earlier prefcurate"
+    mirrored = left_of(-odds, [-people, -machines], -rest, 0.5)
+    assert mirrored.tolist() == left_of(odds, [people, machines], rest, 0.5).tolist()
 
 
 def told(planted: Planted, policy: str, **changes) -> tuple[np.ndarray, LabelModel]:
