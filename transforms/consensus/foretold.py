@@ -2,8 +2,8 @@
 
 Every fifth of the voices is hidden in turn, as in cross-validation, and the exponent of the others' evidence is taken under which the hidden
 votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into pairs, the same raters in the
-other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does not show: where there is
-no gold, probabilities are too sure by that (`bench_guarantees.py` says how much on real sets).
+other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does not show: what is believed
+of that stands in `shared.py`.
 """
 
 import numpy as np
