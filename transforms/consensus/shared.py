@@ -36,4 +36,5 @@ def left_of(odds: Floats, lines: Sequence[Floats], rest: Floats, shared: float) 
     strongest = np.abs(np.stack(lines)).max(axis=0)
     # What is said on both sides: a sum is the smaller, the more its terms contradict each other.
     against = np.clip(-np.stack([*lines, rest]) * np.sign(odds), 0.0, None).sum(axis=0)
-    return np.clip(strongest / np.maximum(np.abs(odds) + 2 * against, 1e-12), shared, 1.0)
+    left: Floats = np.clip(strongest / np.maximum(np.abs(odds) + 2 * against, 1e-12), shared, 1.0)
+    return left
