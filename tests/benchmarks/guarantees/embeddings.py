@@ -21,7 +21,7 @@ def noisy_of(pairs: Labelled, gold: float, seed: int = 0) -> Noisy:
     came = turned(pairs, rows, FLIPPED, seed)
     golden = frozenset(c for c in pairs.ids if unit_interval(seed, pairs.of.prompts[c], "gold") < gold)
     target = np.array([came[c] == "a" for c in pairs.ids], float)
-    return Noisy(pairs, rows, came, golden, out_of_fold(pairs.features, target, pairs.clusters), [])
+    return Noisy(pairs, rows, came, golden, out_of_fold(pairs.features, target, pairs.clusters), [], FLIPPED)
 
 
 def measure(encode: Encode, policies: list[str], sets: list[str] | None = None) -> None:
