@@ -19,8 +19,8 @@ from prefcurate.transforms.annotate.vectors import comparisons_with_vectors, vec
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.dynamics import fit_dynamics
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import posterior
 from prefcurate.transforms.consensus.options import DynamicsOptions, policy_of
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.shard import read_shard
 from prefcurate.transforms.consensus.votes import VOTES, votes_of
 from prefcurate.transforms.ingest.options import GoldOptions

@@ -3,8 +3,9 @@
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import Acts
-from prefcurate.transforms.consensus.model import Beside, LabelModel, apart, evidence
+from prefcurate.transforms.consensus.model import Beside, LabelModel
 from prefcurate.transforms.consensus.options import Policy
+from prefcurate.transforms.consensus.posterior import apart, evidence
 from prefcurate.transforms.consensus.strengths import fit_worth, leaning
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Ints, Sides, Votes
 from prefcurate.transforms.consensus.weights import BELIEF, Taught, fit_weights

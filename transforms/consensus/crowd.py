@@ -9,7 +9,8 @@ workers that vote often were believed too far).
 import numpy as np
 
 from prefcurate.transforms.consensus.acts import Acts
-from prefcurate.transforms.consensus.model import LabelModel, evidence
+from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.posterior import evidence
 from prefcurate.transforms.consensus.reliability import Counts, counts_against
 from prefcurate.transforms.consensus.strengths import fit_worth, from_others
 from prefcurate.transforms.consensus.votes import FOLDS, Bools, Floats, Votes

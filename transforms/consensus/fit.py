@@ -11,8 +11,9 @@ from prefcurate.transforms.consensus.calibrate import Strata, fit_slopes, slope_
 from prefcurate.transforms.consensus.crowd import seen_by_people
 from prefcurate.transforms.consensus.figures import annotator_figures
 from prefcurate.transforms.consensus.foretold import agreed_slope
-from prefcurate.transforms.consensus.model import LabelModel, evidence, left_of_all, posterior, probabilities, summed
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import Policy
+from prefcurate.transforms.consensus.posterior import evidence, left_of_all, posterior, probabilities, summed
 from prefcurate.transforms.consensus.reliability import (
     Counts,
     believed,

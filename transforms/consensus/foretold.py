@@ -10,7 +10,8 @@ import numpy as np
 
 from prefcurate.transforms.consensus.acts import Acts
 from prefcurate.transforms.consensus.calibrate import SLOPES, log_chance
-from prefcurate.transforms.consensus.model import LabelModel, evidence, from_elsewhere, summed
+from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.posterior import evidence, from_elsewhere, summed
 from prefcurate.transforms.consensus.votes import Bools, Floats, Votes
 
 _GROUPS = 5

@@ -12,7 +12,8 @@ from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.agreement import gate
 from prefcurate.transforms.consensus.cartography import Map
 from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
-from prefcurate.transforms.consensus.model import LabelModel, by_models, from_elsewhere, posterior
+from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.posterior import by_models, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.signals import Signals
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of

@@ -9,15 +9,8 @@ import pyarrow.compute as pc
 
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Rules, by_gold
-from prefcurate.transforms.consensus.model import (
-    LabelModel,
-    by_models,
-    evidence,
-    from_elsewhere,
-    slopes_of,
-    summed,
-    variants,
-)
+from prefcurate.transforms.consensus.model import LabelModel
+from prefcurate.transforms.consensus.posterior import by_models, evidence, from_elsewhere, slopes_of, summed, variants
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import NO_LABEL, Bools, Floats, Votes, gold_truth, votes_of

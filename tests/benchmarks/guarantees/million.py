@@ -20,8 +20,9 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.consensus import fit_parts
-from prefcurate.transforms.consensus.model import load_model, posterior, save_model
+from prefcurate.transforms.consensus.model import load_model, save_model
 from prefcurate.transforms.consensus.options import ConsensusOptions
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.shard import VotePart, read_votes
 from prefcurate.transforms.consensus.votes import FOLDS, NO_LABEL, VOTES, gold_truth, votes_of
 

@@ -10,8 +10,9 @@ import numpy as np
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, posterior
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.shared import SHARED
 from prefcurate.transforms.consensus.votes import Votes
 from tests.benchmarks.guarantees.calibration import excess

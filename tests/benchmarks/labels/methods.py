@@ -16,8 +16,9 @@ from crowdkit.aggregation import GLAD, MACE, DawidSkene
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, posterior
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.shard import vote_table
 from prefcurate.transforms.consensus.votes import NO_LABEL, Votes, gold_truth, votes_of
 from tests.benchmarks.labels.sets import LabelSet

@@ -7,8 +7,9 @@ import pytest
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, posterior
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.strengths import leaning
 from prefcurate.transforms.consensus.votes import NO_LABEL, Sides, gold_truth
 from prefcurate.transforms.consensus.words import said_elsewhere

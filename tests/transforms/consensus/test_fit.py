@@ -5,8 +5,9 @@ import pytest
 
 from prefcurate.transforms.consensus.acts import BOTH, DIVIDED, FIRST, PLAIN, SECOND, acts_of, find_voices
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, load_model, posterior, save_model
+from prefcurate.transforms.consensus.model import LabelModel, load_model, save_model
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, label_without_gold, majority, votes_of
 from tests.transforms.consensus.planted import Planted
 

@@ -8,8 +8,8 @@ import pytest
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import posterior
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth
 from tests.benchmarks.guarantees.calibration import excess
 from tests.transforms.consensus.planted import Planted

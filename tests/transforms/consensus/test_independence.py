@@ -11,8 +11,8 @@ from prefcurate.transforms.consensus.acts import acts_of, find_voices
 from prefcurate.transforms.consensus.consensus import READS, fit_parts
 from prefcurate.transforms.consensus.decide import Rules
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import posterior
 from prefcurate.transforms.consensus.options import POLICIES, ConsensusOptions
+from prefcurate.transforms.consensus.posterior import posterior
 from prefcurate.transforms.consensus.rows import consensus_rows
 from prefcurate.transforms.consensus.shard import read_shard, write_votes
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth

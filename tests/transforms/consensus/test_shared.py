@@ -8,8 +8,9 @@ import pytest
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, evidence, posterior, slopes_of, summed
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import evidence, posterior, slopes_of, summed
 from prefcurate.transforms.consensus.shared import SHARED, left_of
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth
 from tests.transforms.consensus.planted import Planted

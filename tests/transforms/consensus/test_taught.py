@@ -5,8 +5,9 @@ import pytest
 
 from prefcurate.transforms.consensus.acts import acts_of
 from prefcurate.transforms.consensus.fit import fit_label_model
-from prefcurate.transforms.consensus.model import LabelModel, by_models, posterior
+from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.options import POLICIES
+from prefcurate.transforms.consensus.posterior import by_models, posterior
 from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth
 from prefcurate.transforms.consensus.words import said_of_models
 from tests.transforms.consensus.planted import Planted
