@@ -60,7 +60,7 @@ ALONE = [
 ]
 """The steps that do the work, with what is fused with them: nothing that would keep them on one worker."""
 DESCRIPTIONS = {
-    "BandSlice", "Examples", "FileTask", "Finished", "GroupUnit", "Intake", "Losses", "Part", "ReleaseFile", "Remark", "ShardTask", "SketchFile",
+    "BandSlice", "ExampleFile", "FileTask", "Finished", "GroupUnit", "Intake", "Losses", "Part", "ReleaseFile", "Remark", "ShardTask", "SketchFile",
     "Slice", "Snapshot", "Staged", "Task", "Unit", "VotePart", "Work", "_Merged",
 }  # fmt: skip
 """What flows: where something lies. They are pickled, and small."""
