@@ -153,20 +153,19 @@ class Store:
 
     def version(self, table: str) -> int:
         """The newest version of a table; `NEVER` where the store is older than the table."""
-        seen = _last_seen(self.address(table))
         # Read once: another thread may see more meanwhile.
-        newest = seen.newest
-        if newest is None or not self._is_newest(table, *newest):
-            try:
-                version = self.delta(table).version()
-            except TableNotFoundError:
-                if not self._is_older():
-                    raise
-                return NEVER
-            commit = described_file(self._commit(table, version))
-            seen.newest = None if commit is None else (version, commit)
-            return version
-        return newest[0]
+        newest = _last_seen(self.address(table)).newest
+        if newest is not None and self._is_newest(table, *newest):
+            return newest[0]
+        try:
+            version = self.delta(table).version()
+        except TableNotFoundError:
+            if not self._is_older():
+                raise
+            return NEVER
+        commit = described_file(self._commit(table, version))
+        _last_seen(self.address(table)).newest = None if commit is None else (version, commit)
+        return version
 
     def _is_newest(self, table: str, version: int, commit: Listed) -> bool:
         """Whether a version that was seen is the newest still: two requests, where opening the table takes one for each commit."""
