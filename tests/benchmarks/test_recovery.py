@@ -70,24 +70,27 @@ def test_a_share_of_the_labels_is_turned_round_and_gold_is_not(pairs):
 
 
 def test_what_is_published_is_right_more_often_than_what_came(pairs):
-    told = noisy(pairs)
+    # Without gold the planted judges, who are independent, are believed too little for .75.
+    told = noisy(pairs, gold=frozenset(noisy(pairs).ids[:40]))
     truth = pairs.truth[told.rows] > 0.5
-    out = published(told, "learned", 0.6)
+    out = published(told, "learned", 0.75)
     used = out.weight > 0
     assert 0.3 < out.kept <= 1
     assert np.mean((out.target > 0.5)[used] == truth[used]) > np.mean((told.target > 0.5) == truth) + 0.1
 
 
 def test_a_head_trained_on_what_is_published_gets_back_most_of_what_was_lost(pairs):
-    right, kept = measure(pairs, 0.4, 1, pairs.of.voters, remedies(["learned"], [0.6]))
-    best, came, ours = (np.mean(right[name]) for name in ("true labels", "as they came", "learned, from 0.6"))
+    right, kept = measure(pairs, 0.4, 1, pairs.of.voters, remedies(["learned"], [0.75]))
+    best, came, ours = (
+        np.mean(right[name]) for name in ("true labels", "as they came, gold", "learned, from 0.75, gold")
+    )
     assert best - came > 0.1
     assert (ours - came) / (best - came) > 0.5
     assert kept["as they came"][0] == 1.0
     assert {name.removesuffix(", gold") for name in right} >= {
         "true labels",
         "as they came",
-        "learned, from 0.6",
+        "learned, from 0.75",
         "rate known",
     }
 

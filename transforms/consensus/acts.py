@@ -99,7 +99,7 @@ def find_voices(votes: Votes) -> Voices:
     index = {family: i for i, family in enumerate(families)}
     family = np.array([index[f] for f in votes.families], np.int64)[votes.annotator]
     kinds = dict(sorted(zip(votes.families, votes.kinds, strict=True), reverse=True))
-    pools = _pools(votes, family, [kinds[f] for f in families])
+    pools = crowds(family, votes.pair, votes.judgement, [kinds[f] for f in families])
     groups = copies(votes, families, family, [kinds[f] for f in families], pools)
     of_family = {f: f for f in families} | {families[i]: families[group[0]] for group in groups for i in group}
     names = sorted(set(of_family.values()))
@@ -112,11 +112,17 @@ def find_voices(votes: Votes) -> Voices:
     )
 
 
-def _pools(votes: Votes, family: Ints, kinds: Sequence[str]) -> Bools:
-    """Families of people that give several judgements of a pair: crowds without names."""
-    judged, _ = distinct(family, votes.pair, votes.judgement)
-    (who, _), pair = distinct(*judged[:2])
-    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=len(kinds))
-    share = several / np.maximum(1, np.bincount(who, minlength=len(kinds)))
+def crowds(who: Ints, pair: Ints, judgement: Ints, kinds: Sequence[str]) -> Bools:
+    """Names of people under which a fifth of the pairs have several judgements: crowds without names of their own.
+
+    Args:
+        who: of each vote, an index into ``kinds``.
+        pair, judgement: of each vote.
+        kinds: of each name.
+    """
+    judged, _ = distinct(who, pair, judgement)
+    (whose, _), couple = distinct(*judged[:2])
+    several = np.bincount(whose[np.bincount(couple, minlength=len(whose)) > 1], minlength=len(kinds))
+    share = several / np.maximum(1, np.bincount(whose, minlength=len(kinds)))
     found: Bools = (np.array(kinds) == "person") & (share >= _POOL_SHARE)
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prefcurate.transforms.consensus.votes import distinct
+from prefcurate.transforms.consensus.acts import crowds
 from prefcurate.transforms.report.quality.answers import Shares, shares
 from prefcurate.transforms.report.quality.copies import Copies, families_with, find_copies
 from prefcurate.transforms.report.quality.haste import Haste, haste
@@ -13,7 +13,6 @@ from prefcurate.transforms.report.quality.opinions import FEWEST, Bools, Ints, O
 from prefcurate.transforms.report.quality.others import Others, what_others_say
 from prefcurate.transforms.report.quality.sequence import Drift, Streaks, drift, streaks
 
-_POOL_SHARE = 0.2
 _SORTED = 0.98
 
 
@@ -64,7 +63,7 @@ def measure(opinions: Opinions) -> Measured:
         drifted=drift(opinions, others),
         copies=copies,
         group=group,
-        pool=_pools(opinions),
+        pool=crowds(opinions.who, opinions.item, opinions.act, [kind for _, kind, *_ in opinions.annotators]),
         placed=opinions.sums((opinions.first != 0) * 1.0) > opinions.counts / 2,
     )
 
@@ -88,13 +87,3 @@ def _without_sorted_rows(opinions: Opinions, group: Ints) -> Opinions:
     )
     by_label = (n >= FEWEST) & (np.maximum(first, n - first) >= _SORTED * n)
     return replace(opinions, first=np.where(by_label[groups] & ~opinions.shown, 0, opinions.first))
-
-
-def _pools(opinions: Opinions) -> Bools:
-    """People's names under which a fifth of the pairs have answers of several acts: crowds without names of their own."""
-    judged, _ = distinct(opinions.who, opinions.item, opinions.act)
-    (who, _), pair = distinct(*judged[:2])
-    several = np.bincount(who[np.bincount(pair, minlength=len(who)) > 1], minlength=opinions.many)
-    person = np.array([kind == "person" for _, kind, *_ in opinions.annotators], bool)
-    pools: Bools = person & (several >= _POOL_SHARE * np.maximum(1, np.bincount(who, minlength=opinions.many)))
-    return pools
