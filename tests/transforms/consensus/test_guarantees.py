@@ -60,6 +60,9 @@ CROWDS = {
 }
 
 
+BARELY = {("judges that share their errors", "learned-length")}
+
+
 def shared(planted, kind):
     common = np.where(planted.rng.random(planted.pairs) < 0.75, planted.truth, -planted.truth)
     for voter in range(5):
@@ -78,7 +81,7 @@ def test_probabilities_are_what_comes_true_where_there_is_gold(crowd, policy):
     a, b = told[rest, 0], told[rest, 1]
     right = (np.sign(a - b) == planted.truth[rest]).astype(float)
     _, low, _ = excess(np.maximum(a, b) / (a + b), right, np.arange(len(a)))
-    assert low <= 0.01
+    assert low <= (0.01 if (crowd, policy) in BARELY else 0.005)
 
 
 def rankings(prompts=100, responses=6, raters=3):
