@@ -172,5 +172,7 @@ def _no_comma(text: str, position: int, mark: str) -> ValueError:
 
 def _at_element(error: Exception, start: int) -> Unreadable:
     if isinstance(error, json.JSONDecodeError):
-        return Unreadable("bad JSON", f"{error.msg} at character {error.pos - start + 1} of the element")
+        return Unreadable(
+            "bad JSON", f"{error.msg.removesuffix(' at')} at character {error.pos - start + 1} of the element"
+        )
     return bad_json(error)

@@ -124,7 +124,7 @@ def bad_json(error: Exception) -> Unreadable:
     if isinstance(error, _Doubled):
         return Unreadable("duplicate key", str(error))
     if isinstance(error, json.JSONDecodeError):
-        return Unreadable("bad JSON", f"{error.msg} at character {error.pos + 1}")
+        return Unreadable("bad JSON", f"{error.msg.removesuffix(' at')} at character {error.pos + 1}")
     return Unreadable("bad JSON", str(error))
 
 

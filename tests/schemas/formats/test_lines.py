@@ -60,6 +60,12 @@ def test_lines_are_counted_as_an_editor_does():
     assert [row.line for row in rows(b'\n{"a":1}\n\n{"a":2}\n')] == [2, 4]
 
 
+@pytest.mark.parametrize("data", [b'{"a":1}\n{"a": "x\n', b'[{"a":1},{"a": "x\n"}]'])
+def test_a_text_that_does_not_end_is_said_in_words(data):
+    said = next(row.problem.detail for row in rows(data) if row.problem)
+    assert said.startswith(("Unterminated string starting at character 7", "Invalid control character at character 9"))
+
+
 def test_a_long_line_is_a_row_of_its_own_and_the_next_is_read():
     data = b'{"a":1}\n{"a":"' + b"x" * 3_000_000 + b'"}\n{"a":2}\n'
     first, second, third = rows(data, max_bytes=1_000_000)
