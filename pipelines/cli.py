@@ -209,13 +209,18 @@ def _stage_names(text: str | None) -> list[str] | None:
 
 def main() -> None:
     """The console script: errors that a person can mend end in one message and the right exit status."""
+    prepare()
+    end(status_of_command())
+
+
+def prepare() -> None:
+    """Sets what a process that runs the command needs."""
     # Beam's chatter stays out of the way: what goes wrong is said once, here.
     logging.basicConfig(level=logging.CRITICAL)
     # A scheduler's word ends a run as ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     for name, value in _ONE_THREAD_EACH.items():
         os.environ.setdefault(name, value)
-    end(status_of_command())
 
 
 def end(status: int) -> NoReturn:

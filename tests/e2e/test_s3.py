@@ -1,5 +1,6 @@
 """The whole line into a store at s3://, its source there too, while the server goes down and the line to it is bad: a local run's bytes."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,9 @@ from tests.e2e.line import SOURCES, config, contents, prefcurate
 from tests.s3_server import BUCKET, KEY, SECRET, FaultyProxy, Seeded, bucket_files, environment, s3_server
 
 SEED = 20
-BAD_LINE = {"refuse": 0.01, "reset": 0.01, "lost": 0.01, "refused_after": 0.005, "half": 0.01, "slow": 0.005}
+BAD_LINE = {"refuse": 0.005, "reset": 0.005, "lost": 0.005, "refused_after": 0.003, "half": 0.005, "slow": 0.003}
 """Chances of the faults of a request; see `tests.s3_server.Fault`."""
-UP_FOR = 250
+UP_FOR = 2000
 """Requests that the server answers before it goes down: some stages are finished then, and not all."""
 EXPERTS = next(source for source in SOURCES if source["name"] == "lfqa")
 SMALL: dict[str, Any] = {"gold": {"sources": ["lfqa"], "audit": 0.5}, "shards": 1}
@@ -33,6 +34,7 @@ def test_a_store_at_s3_behind_a_bad_line_has_the_bytes_of_a_local_one(proxy, tmp
     at_s3 = str(config(tmp_path / "at-s3", [source], **SMALL, store=f"s3://{BUCKET}/store"))
     proxy.choose = lambda method, path: "refuse" if proxy.seen["requests"] > UP_FOR else None
     printed = prefcurate("run", at_s3, "--direct_num_workers=1", status=1)
+    assert re.search("^ *ingest ", printed, re.MULTILINE) and not re.search("^ *report ", printed, re.MULTILINE)
     last = printed.splitlines()[-1]
     assert last.startswith("prefcurate: ") and f"s3://{BUCKET}/" in last and "the same command goes on" in last
     assert "Traceback" not in printed and KEY not in printed and SECRET not in printed
