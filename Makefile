@@ -15,8 +15,9 @@ run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
 
 # Files in their order: those with few tests take longest (tests/e2e, tests/faults), and would otherwise come last, one after another.
+# Three at once on two cores: some wait for servers and for what they killed.
 test: $(VENV)/.ready-dev check
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not engines and not kills" tests
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not engines and not kills" tests
 
 # A small line on a Spark cluster and on Flink, through a killed executor and as a jar for spark-submit, and the quick start on Spark:
 # all against local runs. ENGINES='engines and not quickstart and not slow' is the short form, which CI runs.
