@@ -16,7 +16,7 @@ from prefcurate.transforms.embed.options import EmbedOptions
 from prefcurate.transforms.embed.pending import finished_groups
 from prefcurate.transforms.ingest.benchmarks import read_benchmark
 from prefcurate.transforms.ingest.options import BenchmarkOptions
-from prefcurate.transforms.steps.commit import CommitStage
+from prefcurate.transforms.steps.commit import CommitStage, Finished
 from prefcurate.transforms.steps.context import StageContext
 from prefcurate.transforms.steps.signs import to_do
 from prefcurate.transforms.steps.units import Pin, ShardUnits, Unit
@@ -40,7 +40,8 @@ class Embed(beam.PTransform):
     """Adds to the facts `embeddings`: role `prompt` with text_id = prompt_id, role `response` with the response's id, and role
     `benchmark` for the texts of benchmarks, which screen looks for in prompts.
 
-    Each group of texts becomes a part as soon as it is done; a run after a killed one takes those parts up.
+    Each group of texts becomes a part as soon as it is done; a run after a killed one takes those parts up. A text for which
+    the model gives no finite numbers has no vector, and the ledger says so.
 
     Args:
         context: the stage; reads comparisons.
@@ -68,7 +69,7 @@ class Embed(beam.PTransform):
         return parts | CommitStage(self.context, pinned)
 
     def _embed(self, texts: AsSingleton) -> beam.PTransform:
-        step = beam.FlatMap(embed_group, self.context, self.options, texts).with_output_types(Part)
+        step = beam.FlatMap(embed_group, self.context, self.options, texts).with_output_types(Part | Finished)
         accelerator = self.options.accelerator
         return step if accelerator is None else step.with_resource_hints(accelerator=accelerator)
 
@@ -102,20 +103,31 @@ def plan(unit: Unit, context: StageContext, options: EmbedOptions, texts: Texts 
 
 def embed_group(
     work: GroupUnit, context: StageContext, options: EmbedOptions, benchmarks: Texts = ()
-) -> Iterator[Part]:
-    """The part with the vectors of a group."""
-    if work.finished is not None:
-        yield work.finished
-        return
+) -> Iterator[Part | Finished]:
+    """The part with the vectors of a group, and a word on texts that got none."""
+    part = work.finished or _embedded(work, context, options, benchmarks)
+    if part is not None:
+        yield part
+    without = work.group.texts - (part.rows if part else 0)
+    if without:
+        first, last = work.group.first[:12], work.group.last[:12]
+        yield Finished(
+            "embed.without",
+            f"{without:,} of {work.group.texts:,} texts (prompts {first} to {last}) have no vector: {options.model} gives no finite "
+            "numbers for them; `embed: {precision: float32}` may",
+        )
+
+
+def _embedded(work: GroupUnit, context: StageContext, options: EmbedOptions, benchmarks: Texts) -> Part | None:
     fingerprint, unit = options.fingerprint(), work.unit
     characters = options.max_tokens * CHARACTERS_A_TOKEN
     beside = _of_shard(benchmarks, unit)
     keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters, beside)
-    table = embedding_rows(keys, embedder_of(options).encode(texts), fingerprint)
+    vectors = embedder_of(options).encode(texts)
+    finite = np.isfinite(vectors).all(axis=1)
+    table = embedding_rows([key for key, sound in zip(keys, finite, strict=True) if sound], vectors[finite], fingerprint)
     footer = {"fingerprint": fingerprint, "group": work.group.name}
-    part = write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)
-    if part is not None:
-        yield part
+    return write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)
 
 
 def embedding_rows(keys: list[TextKey], vectors: Vectors, fingerprint: str) -> pa.Table:

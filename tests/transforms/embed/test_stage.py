@@ -72,6 +72,23 @@ def test_a_rerun_asks_for_nothing_and_writes_nothing(tmp_path, model):
     assert store.versions(WRITES) == versions
 
 
+def test_a_text_without_finite_numbers_has_no_vector_and_is_told(tmp_path, model, monkeypatch):
+    sound = model.encode
+
+    def broken(texts):
+        vectors = sound(texts)
+        vectors[[text == "answer one to 3" for text in texts], 2] = np.nan
+        return vectors
+
+    monkeypatch.setattr(model, "encode", broken)
+    store = make_store(tmp_path, PAIRS)
+    rows = embed(store).table("embeddings").to_pylist()
+    assert len(rows) == 20 * 3 - 1
+    assert np.isfinite([row["vector"] for row in rows]).all()
+    (told,) = store.latest("embed").detail["embed.without"]
+    assert "1 of " in told and "a-test gives no finite numbers" in told
+
+
 def test_new_data_and_another_model_ask_only_for_what_is_missing(tmp_path, model):
     embed(make_store(tmp_path, {"one": PAIRS}))
     model.asked.clear()
