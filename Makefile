@@ -9,14 +9,17 @@ export TOKENIZERS_PARALLELISM ?= false
 # Where it is set every process compiles all libraries again: a run takes twice the CPU.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-engines engines test-faults test-fuzz check clean
+.PHONY: run test pytest test-engines engines test-faults test-fuzz check clean
 
 run: $(VENV)/.ready
 	$(BIN)/prefcurate run examples/quickstart.yaml
 
+test: $(VENV)/.ready-dev
+	$(MAKE) -j 2 check pytest
+
 # Files in their order: those with few tests take longest (tests/e2e, tests/faults), and would otherwise come last, one after another.
 # Three at once on two cores: some wait for servers and for what they killed.
-test: $(VENV)/.ready-dev check
+pytest: $(VENV)/.ready-dev
 	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not engines and not kills" tests
 
 # A small line on a Spark cluster and on Flink, through a killed executor and as a jar for spark-submit, and the quick start on Spark:
