@@ -135,8 +135,9 @@ def fit_parts(parts: Sequence[VotePart], options: ConsensusOptions, without: int
     for part in sorted(parts):
         for annotator, price in part.cost:
             cost[annotator] = cost.get(annotator, 0.0) + price
-    tables = [read_votes(part, sample, without) for part in sorted(parts)]
-    model = fit_label_model(votes_of(tables or [VOTES.empty_table()]), policy, cost)
+    # Nobody holds the tables while the model is fitted.
+    votes = votes_of([read_votes(part, sample, without) for part in sorted(parts)] or [VOTES.empty_table()])
+    model = fit_label_model(votes, policy, cost)
     wrong = wrong_kinds(kind for part in sorted(parts) for kind in part.kinds)
     return replace(
         model, annotators=tuple(replace(row, wrong_on=wrong.get(row.annotator, ())) for row in model.annotators)
