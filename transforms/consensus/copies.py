@@ -98,11 +98,10 @@ def _said(votes: Votes, name_of: Ints, counted: Bools) -> _Said:
 def _shared(said: _Said, pools: Bools) -> _Shared:
     heard = np.bincount(said.pair, minlength=1)
     said = said.keep(heard[said.pair] <= _VOTERS * _CHANNELS)
-    found = [_met(said, pools, left, right) for left, right in neighbours(said.pair)]
-    nothing = np.zeros(0, np.int64)
-    keys, inverse = np.unique(np.concatenate([nothing, *(key for key, _ in found)]), return_inverse=True)
-    same = np.concatenate([nothing, *(same for _, same in found)])
-    pairs, agreed = np.bincount(inverse, minlength=len(keys)), np.bincount(inverse, same, len(keys)).astype(np.int64)
+    # Added up one distance after another: all meetings at once are several times the votes.
+    found = [_counted(*_met(said, pools, left, right)) for left, right in neighbours(said.pair)]
+    columns = zip(*found, strict=True) if found else [[np.zeros(0, np.int64)]] * 3
+    keys, pairs, agreed = _counted(*(np.concatenate(column) for column in columns))
     two = keys // _CHANNELS**2
     most = np.zeros(len(keys), np.int64)
     _, place = np.unique(two, return_inverse=True)
@@ -114,11 +113,18 @@ def _shared(said: _Said, pools: Bools) -> _Shared:
     return _Shared(two[first] // len(pools), two[first] % len(pools), pairs[first], agreed[first])
 
 
-def _met(said: _Said, pools: Bools, left: Ints, right: Ints) -> tuple[Ints, Bools]:
-    """Where two names speak of one pair: which, in which channels, and whether they say the same."""
+def _counted(key: Ints, pairs: Ints, agreed: Ints) -> tuple[Ints, Ints, Ints]:
+    """Each key once, with the sums of what its entries count."""
+    keys, inverse = np.unique(key, return_inverse=True)
+    summed = [np.bincount(inverse, counts, len(keys)).astype(np.int64) for counts in (pairs, agreed)]
+    return keys, summed[0], summed[1]
+
+
+def _met(said: _Said, pools: Bools, left: Ints, right: Ints) -> tuple[Ints, Ints, Bools]:
+    """Where two names speak of one pair: which, in which channels; one pair each; and whether they say the same."""
     meets = said.name[left] != said.name[right]
     left, right = left[meets], right[meets]
     one, other = said.name[left], said.name[right]
     key = ((one * len(pools) + other) * _CHANNELS + said.channel[left]) * _CHANNELS + said.channel[right]
     votes, tallies = (v[left] == v[right] for v in (said.vote, said.tally))
-    return key, np.where(pools[one] | pools[other], tallies, votes)
+    return key, np.ones(len(key), np.int64), np.where(pools[one] | pools[other], tallies, votes)

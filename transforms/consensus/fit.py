@@ -95,16 +95,18 @@ def _tie_share(acts: Acts, truth: Ints) -> float:
 
 
 def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy: Policy) -> LabelModel:
+    measured = truth != NO_LABEL
+    calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
+    # First: what it holds of all pairs is much, and nothing else is held yet.
+    claimed = _claimed_without_gold(votes, policy) if calibrated else 0.0
     # Gold pairs as they would look if they had no gold, each under parameters that never saw its fold.
     without, variant = acts.keep(~acts.gold), 1 + votes.fold
     told = evidence(model, without, variant)
     total = summed(model, without, told, variant, votes.sides)
     left, _ = left_of_all(model, without, told, variant, votes.sides, total)
     total = total * left[:, None]
-    measured = truth != NO_LABEL
-    calibrated = bool(np.sum(measured) >= policy.calibration_pairs)
     if calibrated:
-        believed = slope_that_claims(total[:, 0] - total[:, 1], _claimed_without_gold(votes, policy))
+        believed = slope_that_claims(total[:, 0] - total[:, 1], claimed)
         slopes = fit_slopes(total[measured], truth[measured], votes.fold[measured], model.tie_share, believed)
     else:
         sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
