@@ -28,8 +28,8 @@ TRL = pa.schema([PREFERENCES.field(name) for name in ("prompt", "chosen", "rejec
 )
 """TRL's RewardTrainer computes -logsigmoid(reward of chosen - reward of rejected - margin)."""
 
-ROWS = 256
-"""Rows read at a time: the text of a shard is never in memory at once."""
+ROWS = 2048
+"""Rows read at a time, as many as DuckDB holds anyway: the text of a shard is never in memory at once."""
 
 _SETTLED = """
     WITH given_way AS (SELECT judged.*, d.representative FROM judged LEFT JOIN duplicates d USING (comparison_id)),
