@@ -125,7 +125,9 @@ def _embedded(work: GroupUnit, context: StageContext, options: EmbedOptions, ben
     keys, texts = texts_of_group(unit.snapshot, unit.shard, fingerprint, work.group, characters, beside)
     vectors = embedder_of(options).encode(texts)
     finite = np.isfinite(vectors).all(axis=1)
-    table = embedding_rows([key for key, sound in zip(keys, finite, strict=True) if sound], vectors[finite], fingerprint)
+    table = embedding_rows(
+        [key for key, sound in zip(keys, finite, strict=True) if sound], vectors[finite], fingerprint
+    )
     footer = {"fingerprint": fingerprint, "group": work.group.name}
     return write_part(context.store.root, "embeddings", unit.shard, [table], pending=context.stage, footer=footer)
 
