@@ -1,4 +1,4 @@
-"""Skewed input through the whole line: one prompt with thousands of pairs, prompts of one template. `tests/benchmarks/bench_skew.py`
+"""Skewed input through the whole line: one prompt with a thousand pairs, prompts of one template. `tests/benchmarks/bench_skew.py`
 measures more of it."""
 
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +10,7 @@ import pytest
 from prefcurate.transforms.store.store import Store
 from tests.benchmarks.bench_skew import Cost, prepared, rows, run
 
-PAIRS = 2000
+PAIRS = 1000
 SECONDS, MEMORY, REPORT = 4.0, 1.6, 2.0
 """How many times what plain rows take is sane. What multiplies the pairs of a prompt with each other takes a thousand times."""
 
