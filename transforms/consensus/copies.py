@@ -1,5 +1,6 @@
 """Copies: a name that says what another name says is no further opinion, whatever family, kind or order it comes under."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -54,7 +55,8 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
     """The names that are copies of each other, as indices, each group from the original on.
 
     Copies say the same on at least 30 shared pairs, 99 times of 100. Crowds without names say the same where all their votes
-    are the same. The original is who voted most, and whose orders are known.
+    are the same. The original is who voted most, whose orders are known, and who
+    is one of several of a source.
 
     Args:
         votes: the vote matrix; gold is not looked at.
@@ -76,9 +78,13 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
     for name, group in enumerate(root):
         groups.setdefault(group, []).append(name)
     known = {kind: place for place, kind in enumerate(_ORIGINALS)}
+    sources = [name.partition("/")[0] for name in names]
+    # Whoever is one of many of a source is measured beside them: a copy under a name of its own must not take that away.
+    beside = Counter(sources)
 
-    def originality(name: int) -> tuple[int, int, int, str]:
-        return -int(size[name]), known.get(kinds[name], len(known)), -int(ordered[name]), names[name]
+    def originality(name: int) -> tuple[int, int, int, int, str]:
+        of_kind = known.get(kinds[name], len(known))
+        return -int(size[name]), of_kind, -int(ordered[name]), -beside[sources[name]], names[name]
 
     return [sorted(group, key=originality) for group in groups.values() if len(group) > 1]
 

@@ -111,6 +111,14 @@ def test_gold_is_no_copy_of_anybody():
     assert find_voices(planted.votes()).copies == {}
 
 
+def test_one_of_a_source_is_the_original_of_a_copy_whose_name_comes_first():
+    planted = Planted(100, 6)
+    for number in range(4):
+        planted.voter(f"team/{number}", 0.8)
+    planted.rows += copy_of(planted, "team/2", annotator="alone", family="alone")
+    assert find_voices(planted.votes()).copies == {"alone": 1}
+
+
 def test_the_copy_of_a_copy_counts_where_only_it_speaks():
     planted = Planted(100, 5)
     planted.voter("ann", 0.8)
