@@ -111,10 +111,11 @@ def embed_group(
     without = work.group.texts - (part.rows if part else 0)
     if without:
         first, last = work.group.first[:12], work.group.last[:12]
+        advice = "" if options.precision == "float32" else "; try `embed: {precision: float32}`"
         yield Finished(
             "embed.without",
             f"{without:,} of {work.group.texts:,} texts (prompts {first} to {last}) have no vector: {options.model} gives no finite "
-            "numbers for them; `embed: {precision: float32}` may",
+            f"numbers for them{advice}",
         )
 
 

@@ -89,6 +89,14 @@ def test_a_text_without_finite_numbers_has_no_vector_and_is_told(tmp_path, model
     assert "1 of " in told and "a-test gives no finite numbers" in told
 
 
+def test_a_model_that_gives_no_finite_number_at_all_ends_in_words(tmp_path, model, monkeypatch):
+    monkeypatch.setattr(model, "encode", lambda texts: np.full((len(texts), 8), np.nan, np.float32))
+    store = make_store(tmp_path, PAIRS)
+    assert embed(store).table("embeddings").num_rows == 0
+    told = store.latest("embed").detail["embed.without"]
+    assert len(told) == store.shards and all("try `embed: {precision: float32}`" in line for line in told)
+
+
 def test_new_data_and_another_model_ask_only_for_what_is_missing(tmp_path, model):
     embed(make_store(tmp_path, {"one": PAIRS}))
     model.asked.clear()
