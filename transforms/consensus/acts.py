@@ -14,6 +14,8 @@ BOTH, FIRST, SECOND, PLAIN, DIVIDED = range(CELLS)
 preferred; the order unknown; members or samples of different opinions. Each has a reliability of its own: that is how
 position bias is discounted, since a biased judge says "the first" whatever it is shown."""
 
+_AT_ONE = 0.6
+"""Mean vote of a family from which it is of one opinion: of ten generations of a head two may dissent here and there, of two orders neither."""
 _POOL_SHARE = 0.2
 
 
@@ -76,7 +78,7 @@ def acts_of(votes: Votes, voices: Voices) -> Acts:
     unknown = np.bincount(group[votes.order == 0], minlength=acts) > 0
     vote = np.sign(total)
     one_order = np.where(unknown, PLAIN, np.where((vote > 0) == ab, FIRST, SECOND))
-    cell = np.where(np.abs(total) < size, DIVIDED, np.where(ab & ba, BOTH, one_order))
+    cell = np.where(np.abs(total) < _AT_ONE * size, DIVIDED, np.where(ab & ba, BOTH, one_order))
     judgement = np.full(acts, np.iinfo(np.int64).max, np.int64)
     np.minimum.at(judgement, group, votes.judgement)
     return Acts(pair, heard, vote, cell.astype(np.int64), judgement, gold.astype(bool))

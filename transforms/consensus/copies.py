@@ -55,8 +55,8 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
     """The names that are copies of each other, as indices, each group from the original on.
 
     Copies say the same on at least 30 shared pairs, 99 times of 100. Crowds without names say the same where all their votes
-    are the same. The original is who voted most, whose orders are known, and who
-    is one of several of a source.
+    are the same. The original is who voted most, who is one of several of a
+    source, and whose orders are known, in this order.
 
     Args:
         votes: the vote matrix; gold is not looked at.
@@ -79,12 +79,12 @@ def copies(votes: Votes, names: Sequence[str], name_of: Ints, kinds: Sequence[st
         groups.setdefault(group, []).append(name)
     known = {kind: place for place, kind in enumerate(_ORIGINALS)}
     sources = [name.partition("/")[0] for name in names]
-    # Whoever is one of many of a source is measured beside them: a copy under a name of its own must not take that away.
+    # A copy is most often under a name of its own; that it claims to know its orders, where one of many of a source does not, is no proof.
     beside = Counter(sources)
 
     def originality(name: int) -> tuple[int, int, int, int, str]:
         of_kind = known.get(kinds[name], len(known))
-        return -int(size[name]), of_kind, -int(ordered[name]), -beside[sources[name]], names[name]
+        return -int(size[name]), of_kind, -beside[sources[name]], -int(ordered[name]), names[name]
 
     return [sorted(group, key=originality) for group in groups.values() if len(group) > 1]
 

@@ -12,7 +12,7 @@ from prefcurate.transforms.consensus.acts import Acts
 from prefcurate.transforms.consensus.calibrate import SLOPES, log_chance
 from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.posterior import evidence, from_elsewhere, summed
-from prefcurate.transforms.consensus.votes import Bools, Floats, Votes
+from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Votes
 
 _GROUPS = 5
 _RIDGE = 4.0
@@ -31,9 +31,10 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
         chosen: the pairs that are looked at: a sample, where there are very many.
     """
     heard = acts.keep(~model.silent[acts.voice])
+    groups = _groups(heard, votes, len(model.silent))
     margins, accuracies, weights = [], [], []
     for group in range(_GROUPS):
-        hidden = heard.voice % _GROUPS == group
+        hidden = groups[heard.voice] == group
         asked = heard.keep(hidden & (heard.vote != 0) & chosen[heard.pair])
         margins.append(_foretold(model, heard.keep(~hidden), votes)[asked.pair] * asked.vote)
         accuracies.append(model.reliability[0].accuracy[asked.voice, asked.cell])
@@ -43,6 +44,17 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
     margin, accuracy, weight = margin[told], accuracy[told], weight[told]
     likelihood = [_likelihood(slope, margin, accuracy, weight) for slope in SLOPES]
     return min(1.0, float(SLOPES[int(np.argmax(np.round(likelihood, 9)))]))
+
+
+def _groups(acts: Acts, votes: Votes, voices: int) -> Ints:
+    """With which fifth each voice is hidden: by what it says of which pairs, since neither names nor copies under others may move anything."""
+    # Beside what most say, because exchanging a and b must not move anything either.
+    most = np.sign(np.bincount(acts.pair, acts.vote, votes.pairs))[acts.pair]
+    said = np.bincount(acts.voice, acts.vote * most * votes.chance[acts.pair], voices).round(9)
+    ranked = np.lexsort((said, np.bincount(acts.voice, minlength=voices)))
+    groups = np.empty(voices, np.int64)
+    groups[ranked] = np.arange(voices) % _GROUPS
+    return groups
 
 
 def _foretold(model: LabelModel, acts: Acts, votes: Votes) -> Floats:

@@ -10,7 +10,7 @@ from prefcurate.transforms.consensus.agreement_options import Agreement
 from prefcurate.transforms.consensus.shared import SHARED
 from prefcurate.transforms.options import Options, enough_outside_a_fold
 
-ALGORITHM = 5
+ALGORITHM = 6
 """Raised by hand when the fit or the rules below change what is decided from the same annotations."""
 
 

@@ -1,6 +1,6 @@
 """Who says a thing twice is not heard twice: copies of an annotator, and ten generations of a reward head, beside what majority makes of them."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -86,10 +86,23 @@ BASELINES: dict[str, Method] = {"majority": majority, "Dawid-Skene": CROWD_KIT["
 
 
 def _moved(before: LabelSet, after: LabelSet, gold: frozenset[str], policy: str) -> str:
-    one, other = (chances_of(votes_for(of, gold)[0], policy)[0] for of in (before, after))
-    moved = np.abs(one - other).max(axis=1)
+    (alone, _), (together, pairs) = (votes_for(of, gold) for of in (before, after))
+    one, other = (chances_of(votes, policy)[0] for votes in (alone, together))
+    moved, divided = np.abs(one - other).max(axis=1), _divided(after, pairs)
     turned = np.sum((one[:, 0] > one[:, 1]) != (other[:, 0] > other[:, 1]))
-    return f"{moved.max():.4f} ({moved.mean():.4f}), {turned} of {len(moved)} turn{'' if moved.max() <= 0.01 else '   MOVES'}"
+    found = f"{moved.max():.4f} ({moved.mean():.4f}), {turned} of {len(moved)} turn"
+    if divided.any():
+        found += f"; but for {divided.sum()} pairs on which the heads are divided {moved[~divided].max():.4f}"
+    return found + ("" if moved[~divided].max() <= 0.01 else "   MOVES")
+
+
+def _divided(of: LabelSet, pairs: list[str]) -> np.ndarray:
+    """Pairs on which more than a fifth of the generations say what the others do not: there they say something new."""
+    said = defaultdict(Counter)
+    for vote in of.voters:
+        if vote["kind"] == "reward_model":
+            said[vote["comparison_id"]][vote["label"]] += 1
+    return np.array([max(said[c].values(), default=0) < 0.8 * said[c].total() for c in pairs])
 
 
 def _turned(before: LabelSet, after: LabelSet, method: Method) -> int:

@@ -130,7 +130,8 @@ def ours(policy: str = "votes") -> Method:
 
 def votes_for(of: LabelSet, gold: frozenset[str]) -> tuple[Votes, list[str]]:
     """The vote matrix that a store with these opinions and this gold would give, and its pairs."""
-    about = {v["comparison_id"]: v for v in of.voters}
+    # Several models may have given the same two responses; which of them count must not depend on who else votes.
+    about = {v["comparison_id"]: v for v in sorted(of.voters, key=_models, reverse=True)}
     pairs = sorted(about, key=lambda c: (of.prompts[c], c))
     place = {c: i for i, c in enumerate(pairs)}
     rows = [v | {"judgement": v["judgement_id"] or v["annotation_id"], "given": True} for v in of.voters]
@@ -166,6 +167,10 @@ REFERENCES: dict[str, Method] = {
     "logistic, length, all labels": logistic(True, True),
 }
 """Fitted on true labels of the set itself: what verdicts can give at most, linearly."""
+
+
+def _models(vote: dict[str, Any]) -> tuple[str, str]:
+    return vote["model_a"] or "", vote["model_b"] or ""
 
 
 def _names(of: LabelSet) -> list[str]:

@@ -119,6 +119,34 @@ def test_one_of_a_source_is_the_original_of_a_copy_whose_name_comes_first():
     assert find_voices(planted.votes()).copies == {"alone": 1}
 
 
+def test_a_copy_that_claims_orders_does_not_take_the_place_of_one_of_a_source():
+    planted = Planted(100, 6)
+    for number in range(4):
+        planted.voter(f"team/{number}", 0.8)
+    planted.rows += copy_of(planted, "team/2", annotator="alone", family="alone", order=1)
+    assert find_voices(planted.votes()).copies == {"alone": 1}
+
+
+@pytest.mark.parametrize("policy", ["votes", "learned", RECOMMENDED])
+def test_generations_that_differ_here_and_there_count_as_the_first_alone(policy):
+    """A head trained anew each week differs on a twentieth of the pairs: where no more than two of ten dissent nothing moves."""
+    one, ten = opinions(3), opinions(3)
+    rng = np.random.default_rng(1)
+    said = np.where(rng.random(one.pairs) < 0.7, one.truth, -one.truth)
+    differs = rng.random((10, one.pairs)) < 0.05
+    differs[0] = False
+    for planted, weeks in ((one, 1), (ten, 10)):
+        for week in range(weeks):
+            for at in range(planted.pairs):
+                planted.add(
+                    at, f"week{week}", -said[at] if differs[week, at] else said[at], "reward_model", family="head"
+                )
+    moved = np.abs(chances(one, policy)[0] - chances(ten, policy)[0]).max(axis=1)
+    alike = differs.sum(axis=0) <= 2
+    assert 0.5 < (differs.sum(axis=0) > 0).mean() + 0.2 < alike.mean()
+    assert moved[alike].max() <= 0.01
+
+
 def test_the_copy_of_a_copy_counts_where_only_it_speaks():
     planted = Planted(100, 5)
     planted.voter("ann", 0.8)
