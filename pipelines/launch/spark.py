@@ -30,6 +30,7 @@ from apache_beam.runners.worker import sdk_worker
 
 from prefcurate.pipelines.launch.flags import FlagError, Said, Setting
 from prefcurate.pipelines.launch.runner import Runner
+from prefcurate.pipelines.launch.watch import watched
 from prefcurate.pipelines.launch.workers import without_broken_connections
 
 POOL = "localhost:50000"
@@ -51,6 +52,10 @@ anew, and hardly longer, since the next stage's job has workers of its own."""
 _ONE_APPLICATION = "-Dbeam.spark.test.reuseSparkContext=true"
 """Executors live as long as the job server, as in Beam's own tests: one application a run, instead of two new JVMs a stage and
 the jars sent to each of them."""
+_GONE = (
+    "Beam's job server is gone; if nobody killed it, memory ran out: it runs beside this command. The store is whole: run again, and "
+    "it goes on with what was finished"
+)
 _MANIFEST = "META-INF/MANIFEST.MF"
 
 
@@ -179,7 +184,7 @@ def _job_server(
     # Not put back: threads of workers in this process end after the server that they were connected to.
     threading.excepthook = without_broken_connections
     try:
-        with _pages_left_out():
+        with watched(("localhost", server.job_port), _GONE), _pages_left_out():
             yield
     finally:
         running.stop()

@@ -9,7 +9,7 @@ import psutil
 
 from tests.faults.processes import Command
 
-RUNNERS = ("local", "spark")
+RUNNERS = ("local", "spark", "both")
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ LOCAL = (
 
 @contextmanager
 def modes(runner: str, folder: Path) -> Iterator[tuple[Mode, ...]]:
-    """The modes of a runner, which stands while the block runs; `folder` is for its logs."""
+    """The modes of a runner, or of both in turn, whose cluster stands while the block runs; `folder` is for its logs."""
     if runner == "local":
         yield LOCAL
         return
@@ -46,6 +46,7 @@ def modes(runner: str, folder: Path) -> Iterator[tuple[Mode, ...]]:
     with standalone(folder / "cluster") as cluster:
         there = "--runner=SparkRunner", f"--spark_master_url={cluster.url}", f"--spark_job_server_jar={jar}"
         flags = *there, *QUICK, f"--job_server_jvm_properties=-D{QUICK_EXECUTORS}"
-        yield (
-            Mode("Spark", flags, {"executor": lambda command: cluster.executors(), "job server": Command.job_servers}),
+        spark = Mode(
+            "Spark", flags, {"executor": lambda command: cluster.executors(), "job server": Command.job_servers}
         )
+        yield (*LOCAL, spark) if runner == "both" else (spark,)
