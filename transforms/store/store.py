@@ -1,8 +1,5 @@
 """A store: a folder of Delta tables, its pinned versions, and the ledger of what each stage did."""
 
-import hashlib
-import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -10,31 +7,22 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.dataset as ds
-from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
-from deltalake.transaction import AddAction, RemoveAction
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from prefcurate.schemas.tables import SCHEMA_VERSION, TABLES, Table
 from prefcurate.transforms.store.about import About, about_ours, check_fits, check_readable, read_about, write_about
+from prefcurate.transforms.store.commits import TableLog, changes, conflict
 from prefcurate.transforms.store.errors import FULL_WORDS
 from prefcurate.transforms.store.errors import CommitConflict as CommitConflict
 from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
 from prefcurate.transforms.store.errors import WrongStore as WrongStore
 from prefcurate.transforms.store.files import Listed, arrow_dataset, described_file, exists, join, listed
-from prefcurate.transforms.store.ledger import LedgerEntry
+from prefcurate.transforms.store.ledger import LedgerEntry, next_entry
 from prefcurate.transforms.store.logs import check_logs, has_log
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
-from prefcurate.transforms.store.remote import (
-    TRIES,
-    Unreachable,
-    failed_to_answer,
-    persistently,
-    reaching,
-    refused,
-    table_options,
-    told,
-)
+from prefcurate.transforms.store.remote import Unreachable, persistently, refused, table_options, told
 
 NEVER = -1
 """The version of a table that the older prefcurate which wrote a store did not know: it has no rows, and the next run makes it."""
@@ -255,12 +243,13 @@ class Store:
         made = newest.transaction_version(transaction)
         if made is not None:
             return made
-        actions = self._actions(table, parts, base, replace)
+        present = {path for _, path in self.files(table, base)}
+        actions = changes(self.address(table), present, parts, replace)
         if not actions:
             if replace and newest.version() != base:
-                raise self._conflict(table, base)
+                raise conflict(self.root, table, base)
             return base
-        return self._write(table, base, actions, transaction, metadata)
+        return self._log(table).put(base, actions, transaction, metadata)
 
     def fence(self, table: str, transaction: str, metadata: Mapping[str, str]) -> int:
         """A commit that changes no row: whoever is at work on an earlier version of the table cannot commit any more.
@@ -270,69 +259,10 @@ class Store:
         """
         newest = self.delta(table)
         made = newest.transaction_version(transaction)
-        return self._write(table, newest.version(), [], transaction, metadata) if made is None else made
+        return self._log(table).put(newest.version(), [], transaction, metadata) if made is None else made
 
-    def _write(
-        self,
-        table: str,
-        base: int,
-        actions: list[AddAction | RemoveAction],
-        transaction: str,
-        metadata: Mapping[str, str],
-    ) -> int:
-        """Puts version ``base + 1`` into the log, once: when the answer is lost on the way, the log tells whose it is.
-
-        Raises:
-            CommitConflict: another run's commit stands there.
-            Unreachable: the object store does not answer.
-        """
-        schema = Schema.from_arrow(TABLES[table].schema.append(pa.field("shard", pa.int32())))
-        # The object that wrote still says the version that it was opened at: the transaction keeps the one that it made.
-        made = Transaction(transaction, base + 1)
-        properties = CommitProperties(custom_metadata=dict(metadata), max_commit_retries=0, app_transactions=[made])
-        for attempt in range(TRIES):
-            try:
-                self.delta(table, base).create_write_transaction(
-                    actions, "append", schema, ["shard"], commit_properties=properties
-                )
-                break
-            except (CommitFailedError, DeltaError, OSError) as error:
-                newest = self.delta(table)
-                if newest.transaction_version(transaction) is not None:
-                    break
-                if newest.version() != base:
-                    raise self._conflict(table, base) from error
-                if not failed_to_answer(error) or attempt == TRIES - 1:
-                    with reaching(self.root):
-                        raise
-                time.sleep(0.2 * 2**attempt)
-        return base + 1
-
-    def _actions(self, table: str, parts: Sequence[Part], base: int, replace: bool) -> list[AddAction | RemoveAction]:
-        """What turns version `base` into the one with the parts."""
-        present = {path for _, path in self.files(table, base)}
-        wanted = {part.path: part for part in sorted(parts)}
-        folder, moment = self.address(table) + "/", int(time.time() * 1000)
-        adds: list[AddAction | RemoveAction] = [
-            AddAction(
-                path=path.removeprefix(folder),
-                size=part.bytes,
-                partition_values={"shard": str(part.shard)},
-                modification_time=moment,
-                data_change=True,
-                stats=json.dumps({"numRecords": part.rows}),
-            )
-            for path, part in wanted.items()
-            if path not in present
-        ]
-        gone = sorted(present - set(wanted)) if replace else []
-        return adds + [RemoveAction(path.removeprefix(folder), True, moment) for path in gone]
-
-    def _conflict(self, table: str, base: int) -> CommitConflict:
-        return CommitConflict(
-            f"another run changed the table {table} of {self.root} after version {base}; nothing of this run's stage was "
-            "committed there. Run again: what was finished is taken up, nothing is asked twice."
-        )
+    def _log(self, table: str) -> TableLog:
+        return TableLog(self.root, table, lambda version: self.delta(table, version))
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
@@ -374,17 +304,11 @@ class Store:
         newest = self.versions(versions)
         for table, version in versions.items():
             if TABLES[table].role == "view" and newest[table] != version:
-                raise self._conflict(table, version)
-        told = json.dumps(dict(detail), sort_keys=True)
+                raise conflict(self.root, table, version)
         ledger = self.ledger()
-        before = next((e for e in reversed(ledger) if e.stage == stage), None)
-        same = before is not None and before.versions == dict(versions) and before.detail == json.loads(told)
-        if before is not None and same and (before.settings, before.inputs) == (settings, dict(inputs)):
-            return before
-        moved = json.dumps([before.state if before else "", settings, dict(versions), told], sort_keys=True)
-        state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
-        sequence = 1 + max((e.sequence for e in ledger), default=0)
-        entry = LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, dict(versions), dict(detail))
+        entry = next_entry(ledger, stage, run_id, settings, inputs, versions, detail)
+        if entry in ledger:
+            return entry
         schema = TABLES["stages"].schema
         part = write_part(self.root, "stages", 0, [pa.Table.from_pylist([entry.row()], schema=schema)])
         assert part is not None
