@@ -81,7 +81,7 @@ def check(
 ) -> None:
     """Says in words what it understood of each source: prompt, both answers, who preferred which; warns of reversed labels."""
     from prefcurate.pipelines.check import check as check_sources
-    from prefcurate.pipelines.check import render
+    from prefcurate.pipelines.check_words import render
     from prefcurate.pipelines.config import load_config
 
     if suggest:

@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from prefcurate.pipelines.check import SourceReport, check_source, source_lines
+from prefcurate.pipelines.check import SourceReport, check_source
+from prefcurate.pipelines.check_words import source_lines
 from prefcurate.schemas.errors import WrongSetting
 from prefcurate.schemas.formats.lines import JsonRow
 from prefcurate.schemas.formats.mapping import MappingReader

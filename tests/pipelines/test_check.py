@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prefcurate.pipelines.check import CheckReport, check, render
+from prefcurate.pipelines.check import CheckReport, check
+from prefcurate.pipelines.check_words import render
 from prefcurate.pipelines.config import load_config, parse_config
 from tests.schemas.formats.reading import DATA
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from prefcurate.pipelines.check import check, render
+from prefcurate.pipelines.check import check
+from prefcurate.pipelines.check_words import render
 from prefcurate.pipelines.config import ConfigError, parse_config
 from prefcurate.schemas.records import GivenPair, InputRow, Unreadable
 from prefcurate.schemas.records import render as told
