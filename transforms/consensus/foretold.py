@@ -1,9 +1,9 @@
 """What the evidence is worth where gold cannot tell: how well each voice's votes are foretold by what the others say.
 
-Every fifth of the voices is hidden in turn, as in cross-validation, and the exponent of the others' evidence is taken under which the hidden
-votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into pairs, the same raters in the
-other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does not show: what is believed
-of that stands in `shared.py`.
+Each voice is hidden in turn (of more than ten, every tenth part of them), as in cross-validation, and the exponent of the others' evidence is
+taken under which the hidden votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into
+pairs, the same raters in the other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does
+not show: what is believed of that stands in `shared.py`.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.posterior import evidence, from_elsewhere, summed
 from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Votes
 
-_GROUPS = 5
+_GROUPS = 10
 _RIDGE = 4.0
 _TELLING = 1e-9
 
@@ -47,7 +47,7 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
 
 
 def _groups(acts: Acts, votes: Votes, voices: int) -> Ints:
-    """With which fifth each voice is hidden: by what it says of which pairs, since neither names nor copies under others may move anything."""
+    """With which others each voice is hidden, where they are many: by what it says of which pairs, since neither names nor copies under others may move anything."""
     # Beside what most say, because exchanging a and b must not move anything either.
     most = np.sign(np.bincount(acts.pair, acts.vote, votes.pairs))[acts.pair]
     said = np.bincount(acts.voice, acts.vote * most * votes.chance[acts.pair], voices).round(9)
