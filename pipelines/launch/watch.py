@@ -8,6 +8,7 @@ from contextlib import closing, contextmanager
 
 from prefcurate.pipelines.launch.failures import StageFailed, WorkerGone
 
+_WAKES = signal.SIGUSR1
 _EVERY_SECONDS = 1.0
 _PATIENCE_SECONDS = 5.0
 """A busy machine may let a server wait so long; only one that refuses is gone."""
@@ -30,11 +31,12 @@ def watched(address: tuple[str, int], words: str) -> Iterator[None]:
         while not over.wait(_EVERY_SECONDS):
             if _refuses(address):
                 gone.set()
-                # The main thread waits inside of gRPC, which only a signal ends.
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+                # The main thread waits inside of gRPC, which only a signal ends; SIGINT is ignored by what a shell put into the background.
+                signal.pthread_kill(threading.main_thread().ident or 0, _WAKES)
                 return
 
     watcher = threading.Thread(target=look, name="watch server", daemon=True)
+    before = signal.signal(_WAKES, signal.default_int_handler)
     watcher.start()
     try:
         yield
@@ -46,6 +48,7 @@ def watched(address: tuple[str, int], words: str) -> Iterator[None]:
     finally:
         over.set()
         watcher.join()
+        signal.signal(_WAKES, before)
 
 
 def _refuses(address: tuple[str, int]) -> bool:
