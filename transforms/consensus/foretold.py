@@ -1,7 +1,7 @@
 """What the evidence is worth where gold cannot tell: how well each voice's votes are foretold by what the others say.
 
-Each voice is hidden in turn (of more than ten, every tenth part of them), as in cross-validation, and the exponent of the others' evidence is
-taken under which the hidden votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into
+Each voice is hidden in turn (of more than ten, every fifth of them), as in cross-validation, and the exponent of the others' evidence is taken
+under which the hidden votes are likeliest, given how often each voice is right. What opinions repeat of each other (a ranking cut into
 pairs, the same raters in the other pairs of a prompt) shows there as confidence that does not come true. What all of them have wrong together does
 not show: what is believed of that stands in `shared.py`.
 """
@@ -14,7 +14,8 @@ from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.posterior import evidence, from_elsewhere, summed
 from prefcurate.transforms.consensus.votes import Bools, Floats, Ints, Votes
 
-_GROUPS = 10
+_FEW, _GROUPS = 10, 5
+"""Voices that are each hidden alone, and groups of more of them: of few, who is hidden with whom moves the result."""
 _RIDGE = 4.0
 _TELLING = 1e-9
 
@@ -33,7 +34,7 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
     heard = acts.keep(~model.silent[acts.voice])
     groups = _groups(heard, votes, len(model.silent))
     margins, accuracies, weights = [], [], []
-    for group in range(_GROUPS):
+    for group in range(int(groups[heard.voice].max(initial=0)) + 1):
         hidden = groups[heard.voice] == group
         asked = heard.keep(hidden & (heard.vote != 0) & chosen[heard.pair])
         margins.append(_foretold(model, heard.keep(~hidden), votes)[asked.pair] * asked.vote)
@@ -51,9 +52,11 @@ def _groups(acts: Acts, votes: Votes, voices: int) -> Ints:
     # Beside what most say, because exchanging a and b must not move anything either.
     most = np.sign(np.bincount(acts.pair, acts.vote, votes.pairs))[acts.pair]
     said = np.bincount(acts.voice, acts.vote * most * votes.chance[acts.pair], voices).round(9)
-    ranked = np.lexsort((said, np.bincount(acts.voice, minlength=voices)))
+    many = np.bincount(acts.voice, minlength=voices)
+    # Who says nothing comes last, and is no member of any group.
+    ranked = np.lexsort((said, -many))
     groups = np.empty(voices, np.int64)
-    groups[ranked] = np.arange(voices) % _GROUPS
+    groups[ranked] = np.arange(voices) % (_FEW if np.sum(many > 0) <= _FEW else _GROUPS)
     return groups
 
 
