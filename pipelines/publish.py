@@ -13,7 +13,7 @@ from prefcurate.pipelines.config import Config, as_written
 from prefcurate.pipelines.stage import Stage
 from prefcurate.transforms.publish.publish import READS, WRITES, Publish
 
-ALGORITHM = 2
+ALGORITHM = 3
 """Raised by hand when the same store and settings would give another release."""
 
 _SECRET = re.compile(r"(api_?key|password|secret|authorization|access_token|bearer)$", re.IGNORECASE)

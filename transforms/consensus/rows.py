@@ -1,6 +1,6 @@
 """The rows of the table `consensus`: each comparison's probabilities and decision."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 
@@ -11,7 +11,7 @@ from prefcurate.schemas.tables import TABLES
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.agreement import gate
 from prefcurate.transforms.consensus.cartography import Map
-from prefcurate.transforms.consensus.decide import Beliefs, Decision, Override, Rules, decide, override
+from prefcurate.transforms.consensus.decide import Beliefs, Override, Rules, decide, override
 from prefcurate.transforms.consensus.model import LabelModel
 from prefcurate.transforms.consensus.posterior import by_models, from_elsewhere, posterior
 from prefcurate.transforms.consensus.shard import ShardVotes
@@ -33,7 +33,7 @@ def consensus_rows(
     seen: Map | None = None,
 ) -> pa.Table:
     """One row a comparison, in key order; with the dynamics of its label where they were watched (`seen`)."""
-    judgements, ids = _evidence(shard)
+    ids = _evidence(shard)
     decisions = []
     beliefs = beliefs_of(shard, model)
     for comparison, believed in zip(shard.comparison_ids, beliefs, strict=True):
@@ -44,7 +44,6 @@ def consensus_rows(
             decision = gate(decision, signals.of(comparison), rules.min_accuracy)
         proven = word is not None or believed.gold is not None
         decisions.append(decision if seen is None else seen.truncated(comparison, decision, proven))
-    shares = _act_shares(decisions, judgements)
     rows = [
         vars(decision)
         | {
@@ -53,7 +52,6 @@ def consensus_rows(
             "attribute": "overall",
             "context": "none",
             "label_in": shard.label_in[place],
-            "weight": None if decision.weight is None else round(decision.weight * shares[place], _DIGITS),
             "evidence": ids[place],
             "agreement": beliefs[place].agreement(decision.label),
             "signals": [asdict(signal) for _, signal in signals.of(comparison) if signal is not None],
@@ -128,23 +126,8 @@ def _said(acts: Acts, model: LabelModel) -> dict[int, list[Said]]:
     return said
 
 
-def _evidence(shard: ShardVotes) -> tuple[list[set[int]], list[list[str]]]:
-    judgements: list[set[int]] = [set() for _ in shard.comparison_ids]
+def _evidence(shard: ShardVotes) -> list[list[str]]:
     ids: list[list[str]] = [[] for _ in shard.comparison_ids]
-    columns = zip(
-        shard.votes["pair"].to_pylist(), shard.votes["judgement"].to_pylist(), shard.annotation_ids, strict=True
-    )
-    for place, judgement, annotation in columns:
-        judgements[place].add(judgement)
+    for place, annotation in zip(shard.votes["pair"].to_pylist(), shard.annotation_ids, strict=True):
         ids[place].append(annotation)
-    return judgements, [sorted(found) for found in ids]
-
-
-def _act_shares(decisions: list[Decision], judgements: list[set[int]]) -> list[float]:
-    """Pairs derived from one act (a ranking of nine gives 36) share the weight of one pair among those published."""
-    published = [d.weight is not None for d in decisions]
-    sizes = Counter(j for out, of_pair in zip(published, judgements, strict=True) if out for j in of_pair)
-    return [
-        1.0 / max((sizes[j] for j in of_pair), default=1) if out else 1.0
-        for out, of_pair in zip(published, judgements, strict=True)
-    ]
+    return [sorted(found) for found in ids]

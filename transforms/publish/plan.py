@@ -25,16 +25,18 @@ PLAN = pa.schema(
         ("benchmark", pa.string()),  # the benchmark that this prompt or a near duplicate of it was taken from
     ]
 )
-_MEMBERS = """
-    SELECT DISTINCT c.prompt_id, coalesce(k.prompt_cluster, c.prompt_id) AS prompt_cluster, c.conversation_id
-    FROM comparisons c LEFT JOIN clusters k USING (comparison_id)
+# A pair that came after the last screening is in the cluster of its prompt.
+_BY_PROMPT = "(SELECT prompt_id, min(prompt_cluster) AS prompt_cluster FROM clusters GROUP BY prompt_id)"
+_MEMBERS = f"""
+    SELECT DISTINCT c.prompt_id, coalesce(m.prompt_cluster, c.prompt_id) AS prompt_cluster, c.conversation_id
+    FROM comparisons c LEFT JOIN {_BY_PROMPT} m USING (prompt_id)
     WHERE c.origin <> 'probe' ORDER BY ALL
-"""
-_PLAN = """
+"""  # noqa: S608 of this module
+_PLAN = f"""
     WITH shared AS (SELECT DISTINCT pair_cluster FROM clusters WHERE pair_cluster <> comparison_id),
     contaminated AS (
-        SELECT coalesce(k.prompt_cluster, s.prompt_id) AS prompt_cluster, min(s.matched_source) AS benchmark
-        FROM screening s LEFT JOIN clusters k USING (comparison_id) WHERE s.flag = 'contamination' GROUP BY 1
+        SELECT coalesce(m.prompt_cluster, s.prompt_id) AS prompt_cluster, min(s.matched_source) AS benchmark
+        FROM screening s LEFT JOIN {_BY_PROMPT} m USING (prompt_id) WHERE s.flag = 'contamination' GROUP BY 1
     )
     SELECT c.comparison_id, c.prompt_id, a.split, a.group_split, shared.pair_cluster,
         CASE WHEN x.prompt_cluster IS NOT NULL THEN coalesce(x.benchmark, 'a benchmark') END AS benchmark
@@ -42,9 +44,10 @@ _PLAN = """
     JOIN assigned a USING (prompt_id)
     LEFT JOIN clusters k USING (comparison_id)
     LEFT JOIN shared ON shared.pair_cluster = k.pair_cluster
-    LEFT JOIN contaminated x ON x.prompt_cluster = coalesce(k.prompt_cluster, c.prompt_id)
+    LEFT JOIN {_BY_PROMPT} m ON m.prompt_id = c.prompt_id
+    LEFT JOIN contaminated x ON x.prompt_cluster = coalesce(m.prompt_cluster, c.prompt_id)
     ORDER BY c.prompt_id, c.comparison_id
-"""
+"""  # noqa: S608 of this module
 _ROWS = 65_536
 
 

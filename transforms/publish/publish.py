@@ -49,7 +49,7 @@ class Publish(beam.PTransform):
             | "spread shards" >> beam.Reshuffle()
             | "judge pairs" >> beam.FlatMap(judge_shard, self.options.bands).with_output_types(Load)
             | "all loads" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
-            | "settle" >> beam.FlatMap(settle, the_plan).with_output_types(FileTask)
+            | "settle" >> beam.FlatMap(settle, the_plan, self.options.max_per_prompt).with_output_types(FileTask)
             | "spread files" >> beam.Reshuffle()
             | "write files" >> beam.FlatMap(write_release, self.options).with_output_types(ReleaseFile)
         )

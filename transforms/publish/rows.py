@@ -10,7 +10,7 @@ from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.fates import FATES, fates_file
 from prefcurate.transforms.publish.mask import mask_rows
 from prefcurate.transforms.publish.options import SPLITS, PublishOptions
-from prefcurate.transforms.publish.settle import duplicates_file
+from prefcurate.transforms.publish.settle import NO_CAP, duplicates_file
 from prefcurate.transforms.publish.work import FileTask, read_work
 from prefcurate.transforms.store.duck import connect
 
@@ -84,7 +84,7 @@ def settled(judged: pa.Table, duplicates: pa.Table, most: int | None) -> pa.Tabl
     with connect() as connection:
         connection.register("judged", judged)
         connection.register("duplicates", duplicates.select(["comparison_id", "representative"]))
-        found = connection.sql(_SETTLED, params={"most": 2**62 if most is None else most})
+        found = connection.sql(_SETTLED, params={"most": NO_CAP if most is None else most})
         return found.to_arrow_table().select(FATES.names).cast(FATES)
 
 

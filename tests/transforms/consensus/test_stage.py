@@ -23,6 +23,9 @@ from prefcurate.transforms.describe.describe import WRITES as DESCRIBE_WRITES
 from prefcurate.transforms.describe.describe import Describe
 from prefcurate.transforms.describe.options import DescribeOptions
 from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.publish.fates import FATES
+from prefcurate.transforms.publish.rows import settled
+from prefcurate.transforms.publish.settle import DUPLICATES
 from prefcurate.transforms.steps.units import shard_units
 from prefcurate.transforms.store.parts import write_part
 from tests import helpers
@@ -225,7 +228,7 @@ def test_labels_that_came_are_the_peoples_majority_and_none_on_a_draw(tmp_path):
     assert found["4"][0] == "tie"
 
 
-def test_pairs_of_one_ranking_share_the_weight_of_one():
+def test_the_weight_of_a_ranked_pair_is_its_own_since_the_release_shares_out_what_a_prompt_weighs():
     votes = Planted(4)
     for place in range(3):
         votes.add(place, "ranker", 1, judgement=5)
@@ -233,9 +236,18 @@ def test_pairs_of_one_ranking_share_the_weight_of_one():
     ids = list("wxyz")
     shard = ShardVotes(ids, ids, ["a"] * 4, votes.table(), ids)
     model = fit_label_model(votes.votes(), ConsensusOptions().rules())
-    rules = Rules(ConsensusOptions().rules(), 0.5, {}, False)
-    weights = consensus_rows(shard, model, rules, {})["weight"].to_pylist()
+    made = consensus_rows(shard, model, Rules(ConsensusOptions().rules(), 0.5, {}, False), {}).to_pylist()
+    ranked = pa.Table.from_pylist([fate(row, "ranked") for row in made[:3]] + [fate(made[3], "single")], schema=FATES)
+    weights = settled(ranked, DUPLICATES.empty_table(), None)["weight"].to_pylist()
     assert sum(weights[:3]) == pytest.approx(weights[3], rel=0.05)
+
+
+def fate(row: dict, prompt: str) -> dict:
+    return dict.fromkeys(FATES.names) | {
+        "comparison_id": row["comparison_id"],
+        "prompt_id": prompt,
+        "weight": row["weight"],
+    }
 
 
 def test_a_pair_waits_only_where_somebody_may_be_asked(tmp_path):

@@ -64,7 +64,7 @@ def publish(store: Store, options: PublishOptions = TRAIN_ONLY, configuration: s
     stage = context(store, "publish", READS, WRITES)
     planned = plan(stage.pin(), stage, options.splits)
     loads = [load for task in shard_tasks(planned) for load in judge_shard(task, options.bands)]
-    files = [file for task in settle(loads, planned) for file in write_release(task, options)]
+    files = [file for task in settle(loads, planned, options.max_per_prompt) for file in write_release(task, options)]
     told = list(seal(files, planned, stage, configuration))
     keyed = itertools.groupby(
         sorted((_keyed(each) for each in told), key=lambda pair: pair[0]), key=lambda pair: pair[0]

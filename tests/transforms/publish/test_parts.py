@@ -141,12 +141,17 @@ def test_the_label_and_where_it_is_from(changed, expected):
 
 
 def test_of_near_duplicates_the_best_known_stays_then_the_smallest_id():
-    rows = [("k1", "c3", 2), ("k1", "c1", 1), ("k1", "c2", 2), ("k2", "c4", 0)]
+    rows = [("k1", "c3", 2, False), ("k1", "c1", 1, False), ("k1", "c2", 2, False), ("k2", "c4", 0, False),
+            ("k3", "c5", 9, True), ("k3", "c6", 1, False)]  # fmt: skip
     table = pa.Table.from_pylist(
-        [{"pair_cluster": k, "comparison_id": c, "prompt_id": f"p{c}", "evidence": n} for k, c, n in rows], CONTENDERS
+        [
+            {"pair_cluster": k, "comparison_id": c, "prompt_id": f"p{c}", "evidence": n, "capped": capped}
+            for k, c, n, capped in rows
+        ],
+        CONTENDERS,
     )
     found = {row["comparison_id"]: row["representative"] for row in duplicates(table).to_pylist()}
-    assert found == {"c1": "c2", "c3": "c2"}
+    assert found == {"c1": "c2", "c3": "c2", "c5": "c6"}
 
 
 def judged(*rows: dict) -> pa.Table:

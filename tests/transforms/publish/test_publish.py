@@ -145,6 +145,45 @@ def test_the_pairs_of_a_prompt_weigh_as_one_together(tmp_path):
     assert {row["group_id"] for row in rows} == {"r1", None}
 
 
+def test_no_near_duplicate_gives_way_to_a_pair_that_the_cap_withholds(tmp_path):
+    store = make_store(tmp_path, [pair("q", "a", "b"), pair("q", "c", "d"), pair("near q", "c", "d")])
+    known = {(row["prompt_text"], row["response_a_text"] in "ab"): row for row in comparisons(store)}
+    first, second, near = known["q", True], known["q", False], known["near q", False]
+    evidence = {first["comparison_id"]: 5, second["comparison_id"]: 3, near["comparison_id"]: 1}
+    put(store, "consensus", [decided(row, evidence=["e"] * evidence[row["comparison_id"]]) for row in known.values()])
+    cluster = min(second["comparison_id"], near["comparison_id"])
+    put(store, "clusters", [
+        {"prompt_id": row["prompt_id"], "comparison_id": row["comparison_id"], "prompt_cluster": first["prompt_id"],
+         "pair_cluster": row["comparison_id"] if row is first else cluster}
+        for row in known.values()
+    ])  # fmt: skip
+    release = publish(store, PublishOptions.model_validate({"splits": {"train": 1}, "max_per_prompt": 1}))
+    assert {row["comparison_id"] for row in release.preferences().to_pylist()} == {
+        first["comparison_id"],
+        near["comparison_id"],
+    }
+    assert withheld(release) == {second["comparison_id"]: ("duplicate", near["comparison_id"])}
+
+
+def test_a_pair_that_came_after_the_screening_is_as_contaminated_as_its_prompt(tmp_path):
+    early = [pair("q of a benchmark", "x", "y"), pair("q of a benchmark, nearly", "m", "n")]
+    store = make_store(tmp_path, early)
+    rows = comparisons(store)
+    root, other = rows[0], rows[1]
+    put(store, "clusters", [
+        {"prompt_id": row["prompt_id"], "comparison_id": row["comparison_id"], "prompt_cluster": root["prompt_id"],
+         "pair_cluster": row["comparison_id"]}
+        for row in rows
+    ])  # fmt: skip
+    flag = {"flag": "contamination", "matched_source": "gsm8k", "matched_id": "7"}
+    put(store, "screening", [flag | {"prompt_id": other["prompt_id"], "comparison_id": other["comparison_id"]}])
+    store = make_store(tmp_path, [*early, *(pair(row["prompt_text"], "late 1", "late 2") for row in rows)])
+    put(store, "consensus", [decided(row) for row in comparisons(store)])
+    release = publish(store)
+    assert release.preferences().num_rows == 0
+    assert {reason for reason, _ in withheld(release).values()} == {"contaminated"}
+
+
 def test_a_cap_keeps_the_pairs_with_most_evidence(tmp_path):
     store = make_store(tmp_path, [pair("q", a, b) for a, b in ["ab", "cd", "ef"]])
     rows = comparisons(store)
