@@ -1,9 +1,10 @@
 """Which prompts hold text of a benchmark: runs of 13 words in common, as GPT-3 was checked (Brown et al. 2020, appendix C).
 
-Where we differ: a run that many rows of one benchmark share is its boilerplate and no evidence (theirs: found more than
+Where we differ: a run that many different texts of one benchmark share is its boilerplate and no evidence (theirs: found more than
 ten times in the training data); benchmark texts of fewer words must be a whole message. The index is numbers alone.
 """
 
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -40,15 +41,21 @@ def build_index(texts: Iterable[BenchmarkText], ngram: int = 13, common: int = 1
     Args:
         texts: of all benchmarks.
         ngram: words of a run.
-        common: a run that stands in more rows of one benchmark than this is left out.
+        common: a run that stands in more different texts of one benchmark than this is left out.
     """
     numbers: dict[tuple[str, int], int] = {}
     runs, wholes = [np.empty((0, 3), np.uint64)], [np.empty((0, 2), np.uint64)]
     names: dict[str, int] = {}
+    seen: set[tuple[str, bytes]] = set()
     for text in texts:
-        item = numbers.setdefault((text.benchmark, text.line), len(numbers))
         name = names.setdefault(text.benchmark, len(names))
         words = word_hashes(text.text)
+        # A file of answers holds each prompt once a model: the same text is not what many items share.
+        said = (text.benchmark, hashlib.sha256(words.tobytes()).digest())
+        if said in seen:
+            continue
+        seen.add(said)
+        item = numbers.setdefault((text.benchmark, text.line), len(numbers))
         if len(words) >= ngram:
             hashes = np.unique(run_hashes(words, ngram))
             about = np.broadcast_to(np.array([item, name], np.uint64), (len(hashes), 2))

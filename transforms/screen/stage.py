@@ -38,7 +38,7 @@ from prefcurate.transforms.store.snapshot import Snapshot
 
 READS = ("comparisons", "annotations", "embeddings", "gold")
 WRITES = ("screening", "clusters", "gold")
-ALGORITHM = 3
+ALGORITHM = 4
 """Raised by hand when the same rows give other flags or clusters; part of the stage's settings."""
 Between = tuple[str, int, int]
 

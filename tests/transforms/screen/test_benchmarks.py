@@ -55,6 +55,11 @@ def test_short_items_match_a_whole_message_only():
     assert found(f"{SHORT} And how many an ant?", of) == []
 
 
+def test_an_item_that_a_benchmarks_file_repeats_for_every_model_is_no_boilerplate():
+    [(line, value, _)] = found(JANET, index(*[JANET] * 11, *answers()))
+    assert (line, value) == ("1", 1.0)
+
+
 def test_boilerplate_of_a_benchmark_is_no_evidence():
     shared = "Your answer must hold exactly three bullet points and you must write them in the markdown style as shown"
     items = [f"{shared}: item {'abcdefghijklmnop'[i] * 5} is about something of its own" for i in range(12)]
