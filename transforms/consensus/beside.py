@@ -23,7 +23,7 @@ def fit_beside(model: LabelModel, acts: Acts, votes: Votes, policy: Policy) -> B
         taught = _taught(model, acts.keep(~hidden), variant, votes.sides, believed)
         weights, of_leaning, of_length = fit_weights(taught.keep(chosen), length[chosen], worth)
         all_weights = believed.copy()
-        all_weights[machines_of(model)] = weights
+        all_weights[machines_of(model, variant)] = weights
         found.append((all_weights, of_leaning, of_length))
     of_voices, worths, lengths = zip(*found, strict=True)
     return Beside(believed, of_voices, worths, lengths)
@@ -38,30 +38,31 @@ def _worth(model: LabelModel, acts: Acts, votes: Votes, believed: Floats, chosen
     return worth * float(np.mean(believed[acts.voice]))
 
 
-def machines_of(model: LabelModel) -> Ints:
-    """The voices that are weighed."""
-    found: Ints = np.flatnonzero(~model.people & ~model.silent)
+def machines_of(model: LabelModel, variant: int) -> Ints:
+    """The voices that are weighed under a variant's parameters."""
+    found: Ints = np.flatnonzero(~model.people & ~model.silent[variant])
     return found
 
 
 def _taught(model: LabelModel, acts: Acts, variant: int, sides: Sides, believed: Floats) -> Taught:
     """What the weights are learned from: each pair's evidence, by machine and of people, and its leaning."""
     machines, sizes, of_people = heard_of_machines(model, acts, variant, len(sides.a))
-    told = evidence(model, acts, np.full(len(sides.a), variant, np.int64))
-    said = apart(model, acts, told * believed[acts.voice][:, None], len(sides.a))
+    under = np.full(len(sides.a), variant, np.int64)
+    said = apart(model, acts, evidence(model, acts, under) * believed[acts.voice][:, None], under)
     return Taught(machines, sizes, leaning(said[:, 0] - said[:, 1], sides), of_people)
 
 
 def heard_of_machines(model: LabelModel, acts: Acts, variant: int, pairs: int) -> tuple[Floats, Floats, Floats]:
     """Log-odds that a is better: of each pair by each machine, tempered; of an act of each machine; of each pair by people."""
-    told = evidence(model, acts, np.full(pairs, variant, np.int64))
+    under = np.full(pairs, variant, np.int64)
+    told = evidence(model, acts, under)
     people = model.people[acts.voice] | acts.gold
-    of_people = apart(model, acts.keep(people), told[people], pairs)
+    of_people = apart(model, acts.keep(people), told[people], under)
     odds = told[:, 0] - told[:, 1]
-    heard = np.bincount(acts.pair[~people & ~model.silent[acts.voice]], minlength=pairs)
+    heard = np.bincount(acts.pair[~people & model.live(acts, under)], minlength=pairs)
     tempered = odds * np.maximum(1, heard)[acts.pair] ** -model.correlation
     machines, sizes = [], []
-    for voice in machines_of(model).tolist():
+    for voice in machines_of(model, variant).tolist():
         mine = ~people & (acts.voice == voice) & (acts.vote != 0)
         machines.append(np.bincount(acts.pair[mine], weights=tempered[mine], minlength=pairs))
         sizes.append(float(np.mean(np.abs(odds[mine]))) if mine.any() else 0.0)

@@ -20,15 +20,25 @@ _DIGITS = 9
 
 @dataclass(frozen=True)
 class Found:
-    """What gold says of pairs like one: how many, how often the label is right, and the lower bound (one-sided 95%).
+    """What gold says of pairs like one: how many, how often the label is right (where gold finds both equal, half), and the lower bound.
 
-    `own` of them are of the pair's own stratum; the others, of less probability, joined because those were too few.
+    The bound is one-sided, 95%. `own` of them are of the pair's own stratum; the others, of less probability, joined because those were too few.
     """
 
     n: float
     rate: float
     low: float
     own: float
+
+    @classmethod
+    def of(cls, n: float, right: float, own: float) -> "Found":
+        """From how many pairs there are, and how many of them are right."""
+        return cls(n, (right + 0.5) / (n + 1), interval(right, n)[0], own)
+
+    @property
+    def other(self) -> "Found":
+        """What the same pairs say of the other label."""
+        return Found.of(self.n, (1 - self.rate) * (self.n + 1) - 0.5, self.own)
 
     @property
     def pairs(self) -> str:
@@ -56,11 +66,11 @@ class Strata:
             n, right = n + counted, right + correct
             own = counted if own is None else own
             if n >= enough:
-                return Found(n, (right + 0.5) / (n + 1), interval(right, n)[0], own)
+                return Found.of(n, right, own)
         return None
 
 
-def strata_of(probability: Floats, right: Ints, weight: Floats | None = None) -> Strata:
+def strata_of(probability: Floats, right: Floats, weight: Floats | None = None) -> Strata:
     """Counts pairs and right ones in each stratum; pairs that share one act of gold may weigh less than one."""
     place = np.searchsorted(EDGES, probability, side="right") - 1
     counted = np.ones(len(place)) if weight is None else weight

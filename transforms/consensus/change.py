@@ -178,7 +178,7 @@ def _min_accuracy(case: _Case) -> Iterator[Change]:
 
 def _with_someone(model: LabelModel, policy: Policy) -> LabelModel:
     """The model with one more voice: people of whom nothing is known but that they are people, each an opinion of its own."""
-    known = model.people & ~model.silent
+    known = model.people & ~model.silent[0]
     voices = Voices(
         (*model.voices.names, _SOMEONE), (*model.voices.kinds, "person"),
         {**model.voices.of_family, _SOMEONE: _SOMEONE}, model.voices.pools | {_SOMEONE},
@@ -189,7 +189,9 @@ def _with_someone(model: LabelModel, policy: Policy) -> LabelModel:
         believed=np.append(model.beside.believed, 1.0),
         weights=tuple(np.append(weights, 1.0) for weights in model.beside.weights),
     )
-    return replace(model, voices=voices, reliability=reliability, silent=np.append(model.silent, False), beside=beside)
+    return replace(
+        model, voices=voices, reliability=reliability, silent=np.pad(model.silent, ((0, 0), (0, 1))), beside=beside
+    )
 
 
 def _with_person(told: Reliability, known: Bools, policy: Policy) -> Reliability:

@@ -134,17 +134,21 @@ def by_gold(beliefs: Beliefs, rules: Rules) -> tuple[Beliefs, Found | None]:
     found = rules.strata.get(kind, Strata(())).like(max(beliefs.p_a, beliefs.p_b), rules.policy.flip_pairs)
     if kind != "flip":
         return beliefs, found
-    top, other = max(beliefs.p_a, beliefs.p_b), min(beliefs.p_a, beliefs.p_b)
-    if found is None:
-        rate = 1.0 if other == 0 else 1 / (1 + (other / top) ** rules.policy.unproven)
-        low = min(beliefs.p_low, rate)
-    else:
-        rate, low = found.rate, found.low
     named = beliefs.p_a + beliefs.p_b
-    right, wrong = round(named * rate, _DIGITS), round(named * (1 - rate), _DIGITS)
+    if found is None:
+        top, other = max(beliefs.p_a, beliefs.p_b), min(beliefs.p_a, beliefs.p_b)
+        rate = 1.0 if other == 0 else 1 / (1 + (other / top) ** rules.policy.unproven)
+        right, low = named * rate, min(beliefs.p_low, rate)
+    else:
+        # How often gold finds both equal is in its rate: what is expected of the label is that rate.
+        right = min(named, max(0.0, found.rate - beliefs.p_tie / 2))
+        if found.rate <= 0.5:
+            # Flips are mostly wrong: it is the label that came which may be published.
+            found, low = found.other, found.other.low
+        else:
+            low = min(beliefs.p_low, found.low)
+    right, wrong = round(right, _DIGITS), round(named - right, _DIGITS)
     p_a, p_b = (right, wrong) if best == "a" else (wrong, right)
-    # Where flips are mostly wrong it is the label that came which is published.
-    low = min(beliefs.p_low, low) if rate > 0.5 else wrong * 0.9
     return replace(beliefs, p_a=p_a, p_b=p_b, p_low=low), found
 
 

@@ -51,18 +51,17 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
     truth = gold_truth(votes)
     folds = gold_counts(acts, truth, votes.fold, len(voices.names))
     gold = _sum(folds, len(voices.names))
-    silent = no_better_than_chance(gold, policy)
-    soft = _soft(acts.keep(~silent[acts.voice]), truth, votes, voices, policy)
-    reliability = tuple(believed(seen, soft, voices, policy) for seen in (gold, *(gold - of_fold for of_fold in folds)))
+    golds = (gold, *(gold - of_fold for of_fold in folds))
+    silent = np.stack([no_better_than_chance(seen, policy) for seen in golds])
+    soft = _soft(acts.keep(~silent[0, acts.voice]), truth, votes, voices, policy)
     model = LabelModel(
-        voices, reliability, silent, _tie_share(acts, truth), (1.0,) * (1 + FOLDS),
-        policy.correlation, policy.gold_accuracy, {}, annotator_figures(votes, voices, silent, truth, policy, cost or {}),
-        shared=policy.shared,
+        voices, tuple(believed(seen, soft, voices, policy) for seen in golds), silent, _tie_share(acts, truth),
+        (1.0,) * (1 + FOLDS), policy.correlation, policy.gold_accuracy, {},
+        annotator_figures(votes, voices, silent[0], truth, policy, cost or {}), shared=policy.shared,
     )  # fmt: skip
     if policy.learned:
         if policy.borne_out:
             soft_of = seen_by_people(model, acts, votes, _unmeasured(acts, truth, votes, policy), soft)
-            golds = (gold, *(gold - of_fold for of_fold in folds))
             again = tuple(believed(seen, told, voices, policy) for seen, told in zip(golds, soft_of, strict=True))
             model = replace(model, reliability=again)
         fit = fit_taught if policy.borne_out else fit_beside
@@ -135,6 +134,6 @@ def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats) -> dict
     named = (best != 0) & (top > chance[:, 2])
     came = np.abs(label_in) == 1
     classes = {"flip": named & came & (label_in == -best), "keep": named & (label_in == best), "assign": named & ~came}
-    # A share of right labels among those that gold prefers one response for, or finds equal.
-    right = (truth == best).astype(np.int64)
+    # Where gold finds both equal either label is right for half of the people, as everywhere.
+    right = np.where(truth == 0, 0.5, truth == best)
     return {name: strata_of(top[chosen], right[chosen], weight[chosen]) for name, chosen in classes.items()}

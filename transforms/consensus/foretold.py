@@ -31,8 +31,8 @@ def agreed_slope(model: LabelModel, acts: Acts, votes: Votes, chosen: Bools) -> 
         votes: whose acts they are.
         chosen: the pairs that are looked at: a sample, where there are very many.
     """
-    heard = acts.keep(~model.silent[acts.voice])
-    groups = _groups(heard, votes, len(model.silent))
+    heard = acts.keep(~model.silent[0, acts.voice])
+    groups = _groups(heard, votes, len(model.voices.names))
     margins, accuracies, weights = [], [], []
     for group in range(int(groups[heard.voice].max(initial=0)) + 1):
         hidden = groups[heard.voice] == group

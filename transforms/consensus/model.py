@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from prefcurate.schemas.canonical import canonical_json
-from prefcurate.transforms.consensus.acts import CELLS, Voices
+from prefcurate.transforms.consensus.acts import CELLS, Acts, Voices
 from prefcurate.transforms.consensus.calibrate import Strata
 from prefcurate.transforms.consensus.kinds import WrongKind
 from prefcurate.transforms.consensus.reliability import Reliability
 from prefcurate.transforms.consensus.votes import Bools, Floats, Ints
 from prefcurate.transforms.store.files import join, read_bytes, write_by_hash
 
-MODEL_VERSION = 1
+MODEL_VERSION = 2
 _DIGITS = 9
 
 
@@ -73,7 +73,7 @@ class LabelModel:
     Attributes:
         voices: who counts as one.
         reliability: `FOLDS` + 1 of them: the first from all gold, the next from the gold of all folds but 0, 1, …
-        silent: voices that have no weight.
+        silent: voices that have no weight, shape (`FOLDS` + 1, voices): by all gold, and by the gold of all folds but 0, 1, …
         tie_share: prior probability of a tie.
         slopes: exponent that calibrates the evidence: from all gold, and from all folds but 0, 1, …
         correlation: see `Policy.correlation`.
@@ -118,6 +118,16 @@ class LabelModel:
             }
             | ({} if beside is None else {"beside": {name: _rounded(np.array(v)) for name, v in vars(beside).items()}})
         )
+
+    def live(self, acts: Acts, variant: Ints) -> Bools:
+        """The acts that count: gold, and those of voices that the parameters of their pair do not silence.
+
+        Args:
+            acts: the acts.
+            variant: for each pair, which parameters.
+        """
+        found: Bools = acts.gold | ~self.silent[variant[acts.pair], acts.voice]
+        return found
 
     @property
     def people(self) -> Bools:

@@ -37,7 +37,7 @@ def evidence(model: LabelModel, acts: Acts, variant: Ints, low_for: Ints | None 
     if_b = np.where(acts.vote < 0, right, np.where(acts.vote > 0, wrong, said_tie))
     if_tie = np.where(acts.vote == 0, np.log(tie_if_tie), np.log((1 - tie_if_tie) / 2))
     told = np.stack([if_a, if_b, if_tie], axis=1)
-    return np.where((model.silent[acts.voice] & ~acts.gold)[:, None], 0.0, told)
+    return np.where(model.live(acts, variant)[:, None], told, 0.0)
 
 
 def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
@@ -48,8 +48,8 @@ def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Si
     """
     beside = model.beside
     if beside is None:
-        return tempered(model, acts, told, len(variant))
-    total = apart(model, acts, weighed(model, acts, told, variant, sides), len(variant))
+        return tempered(model, acts, told, variant)
+    total = apart(model, acts, weighed(model, acts, told, variant, sides), variant)
     odds = _from_elsewhere(model, beside, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
     if beside.format:
         odds = odds + np.array(beside.format)[variant] * sides.format + _by_models(beside, variant, sides)
@@ -102,7 +102,7 @@ def _looked_up(names: Ints, values: tuple[Floats, ...], which: Ints, variant: In
 def _from_elsewhere(model: LabelModel, beside: Beside, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
     if beside.machines_worth:
         return _apart_elsewhere(model, beside, acts, told, variant, sides)
-    said = apart(model, acts, told * beside.believed[acts.voice][:, None], len(variant))
+    said = apart(model, acts, told * beside.believed[acts.voice][:, None], variant)
     odds: Floats = np.array(beside.worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
     return odds
 
@@ -114,23 +114,24 @@ def _apart_elsewhere(
     told = told * beside.believed[acts.voice][:, None]
     odds: Floats = np.zeros(len(variant))
     for worth, mine in ((beside.worth, people), (beside.machines_worth, ~people)):
-        said = tempered(model, acts.keep(mine), told[mine], len(variant))
+        said = tempered(model, acts.keep(mine), told[mine], variant)
         odds = odds + np.array(worth)[variant] * leaning(said[:, 0] - said[:, 1], sides)
     return odds
 
 
-def tempered(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
+def tempered(model: LabelModel, acts: Acts, told: Floats, variant: Ints) -> Floats:
     """The sums over each pair's acts, as if n acts were n ** (1 - correlation) of them."""
+    pairs = len(variant)
     total = np.stack([np.bincount(acts.pair, weights=told[:, k], minlength=pairs) for k in range(3)], axis=1)
-    heard = np.bincount(acts.pair[~model.silent[acts.voice] | acts.gold], minlength=pairs)
+    heard = np.bincount(acts.pair[model.live(acts, variant)], minlength=pairs)
     return total * np.maximum(1, heard)[:, None] ** -model.correlation
 
 
-def apart(model: LabelModel, acts: Acts, told: Floats, pairs: int) -> Floats:
+def apart(model: LabelModel, acts: Acts, told: Floats, variant: Ints) -> Floats:
     """People's acts and machines', tempered apart: those share no errors."""
     people = model.people[acts.voice] | acts.gold
-    return tempered(model, acts.keep(people), told[people], pairs) + tempered(
-        model, acts.keep(~people), told[~people], pairs
+    return tempered(model, acts.keep(people), told[people], variant) + tempered(
+        model, acts.keep(~people), told[~people], variant
     )
 
 
@@ -170,7 +171,7 @@ def left_of_all(
     """What is left of each pair's summed evidence where all that counts shares errors (`shared.py`); where one opinion stands alone."""
     odds = total[:, 0] - total[:, 1]
     opinions = weighed(model, acts, told, variant, sides)
-    said, live = opinions[:, 0] - opinions[:, 1], ~model.silent[acts.voice] | acts.gold
+    said, live = opinions[:, 0] - opinions[:, 1], model.live(acts, variant)
     people = model.people[acts.voice] & ~acts.gold
 
     def line(mine: Bools, share: float) -> Floats:

@@ -13,10 +13,10 @@ from prefcurate.transforms.consensus.agreement import gate
 from prefcurate.transforms.consensus.cartography import Map
 from prefcurate.transforms.consensus.decide import Beliefs, Override, Rules, decide, override
 from prefcurate.transforms.consensus.model import LabelModel
-from prefcurate.transforms.consensus.posterior import by_models, from_elsewhere, posterior
+from prefcurate.transforms.consensus.posterior import by_models, from_elsewhere, posterior, variants
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.signals import Signals
-from prefcurate.transforms.consensus.votes import NO_LABEL, gold_truth, votes_of
+from prefcurate.transforms.consensus.votes import NO_LABEL, Ints, gold_truth, votes_of
 from prefcurate.transforms.consensus.words import Said, said_elsewhere, said_of_models, who_said_what
 
 _DIGITS = 9
@@ -85,7 +85,7 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
     chances = posterior(model, known, votes.fold, on_gold, votes.sides)
     best = np.where(chances[:, 0] >= chances[:, 1], 1, -1)
     low = posterior(model, known, votes.fold, on_gold, votes.sides, low_for=best)
-    said = _said(known, model)
+    said = _said(known, model, variants(votes.fold, on_gold))
     elsewhere = from_elsewhere(model, known, votes.fold, on_gold, votes.sides).tolist()
     models = by_models(model, votes.fold, on_gold, votes.sides).tolist()
     for pair, place in enumerate(places.tolist()):
@@ -117,11 +117,10 @@ def _beliefs(shard: ShardVotes, model: LabelModel) -> Iterator[tuple[int, Belief
         )
 
 
-def _said(acts: Acts, model: LabelModel) -> dict[int, list[Said]]:
+def _said(acts: Acts, model: LabelModel, variant: Ints) -> dict[int, list[Said]]:
     said: dict[int, list[Said]] = defaultdict(list)
-    columns = (acts.pair, acts.voice, acts.vote, acts.cell, acts.gold)
-    for pair, voice, vote, cell, gold in zip(*(column.tolist() for column in columns), strict=True):
-        heard = bool(gold or not model.silent[voice])
+    columns = (acts.pair, acts.voice, acts.vote, acts.cell, acts.gold, model.live(acts, variant))
+    for pair, voice, vote, cell, gold, heard in zip(*(column.tolist() for column in columns), strict=True):
         said[pair].append(Said(model.voices.names[voice], model.voices.kinds[voice], vote, cell, gold, heard))
     return said
 

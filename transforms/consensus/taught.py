@@ -99,8 +99,8 @@ def fit_taught(model: LabelModel, acts: Acts, votes: Votes, policy: Policy) -> B
         found.append(_fitted(heard, numbers, policy))
     found = found if len(found) > 1 else found * (1 + FOLDS)
     weights = [believed.copy() for _ in found]
-    for of_voices, fitted in zip(weights, found, strict=True):
-        of_voices[machines_of(model)] = fitted["machines"]
+    for variant, (of_voices, fitted) in enumerate(zip(weights, found, strict=True)):
+        of_voices[machines_of(model, variant)] = fitted["machines"]
 
     def one(name: str) -> tuple[float, ...]:
         return tuple(float(fitted[name][0]) for fitted in found)

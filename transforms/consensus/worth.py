@@ -125,7 +125,12 @@ class _Case:
             one = self._silence.copy()
             one[act] = self._told[act]
             voice, gold = int(acts.voice[act]), bool(acts.gold[act])
-            about = (int(acts.vote[act]), int(acts.cell[act]), gold, gold or not bool(model.silent[voice]))
+            about = (
+                int(acts.vote[act]),
+                int(acts.cell[act]),
+                gold,
+                gold or not bool(model.silent[self._variant[self._pair], voice]),
+            )
             yield Worth(model.voices.names[voice], "", model.voices.kinds[voice], *about, self._odds(one) - before)
 
     def beside(self, opinions: float) -> Iterator[Worth]:

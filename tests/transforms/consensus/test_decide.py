@@ -50,7 +50,16 @@ def test_flip_on_evidence_from_gold_and_its_reason():
         "3 of 3 people and gpt4 (both orders) prefer B; the label that came says A; "
         f"flips like this are right 87% (lower bound {low:.0%}, 40 gold pairs)"
     )
-    assert made.p_b / (made.p_a + made.p_b) == pytest.approx(35.5 / 41)
+    assert made.expected_accuracy == pytest.approx(35.5 / 41)
+
+
+def test_where_gold_turns_a_flip_round_the_bound_and_the_reason_are_of_the_label_that_came():
+    made = decide(beliefs(0.08, 0.91), rules(Strata(((0.9, 100, 5),))))
+    assert (made.decision, made.label) == ("keep", "a")
+    low = interval(95, 100)[0]
+    assert made.expected_accuracy == pytest.approx(95.5 / 101)
+    assert made.expected_accuracy_low == pytest.approx(low)
+    assert f"A stands; labels like this are right 95% (lower bound {low:.0%}, 100 gold pairs)" in made.reason
 
 
 def test_with_too_little_gold_it_softens_and_says_so():

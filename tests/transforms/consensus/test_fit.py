@@ -284,4 +284,4 @@ def test_the_model_is_one_small_document_named_by_its_content(tmp_path):
     assert save_model(str(tmp_path), model) == path
     assert load_model(path).to_json() == model.to_json()
     with pytest.raises(ValueError, match="version 99"):
-        LabelModel.from_json(model.to_json().replace('"version":1', '"version":99'))
+        LabelModel.from_json(model.to_json().replace('"version":2', '"version":99'))

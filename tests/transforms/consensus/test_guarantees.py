@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from prefcurate.transforms.consensus.acts import acts_of
+from prefcurate.transforms.consensus.calibrate import EDGES
 from prefcurate.transforms.consensus.fit import fit_label_model
 from prefcurate.transforms.consensus.options import POLICIES
 from prefcurate.transforms.consensus.posterior import posterior
@@ -129,3 +130,35 @@ def test_vectors_alone_turn_no_label_and_are_worth_nothing_where_they_know_nothi
         told, model, _ = chances(planted, policy)
         assert (np.sign(told[:, 0] - told[:, 1]) == came).mean() > 0.99
         assert model.reliability[0].accuracy[model.voices.names.index("came")].max() == pytest.approx(0.8)
+
+
+def test_gold_that_finds_both_equal_speaks_for_neither_label():
+    """Half of the truth is a tie: where consensus and the label that came differ, gold must not make the worse of both look right."""
+    planted = Planted(1500, 12, ties=0.5)
+    for judge in ("one", "two"):
+        planted.voter(judge, 0.85, tie_if_tie=0.0, kind="llm_judge", given=False)
+    planted.voter("came", 0.85, tie_if_tie=0.0)
+    planted.gold(300)
+    votes = planted.votes()
+    strata = fit_label_model(votes, POLICIES["votes"]).strata["flip"].rows
+    pairs, right = (sum(row[place] for row in strata) for place in (1, 2))
+    assert pairs > 20
+    assert right / pairs > 0.5
+
+
+def test_coins_that_gold_silences_prove_no_flips():
+    """A hundred judges and the label that came are coins: what gold silences must not make the rest look right on that gold."""
+    proven, pairs, right = 0, 0.0, 0.0
+    for seed in range(6):
+        planted = Planted(600, seed)
+        planted.voter("person:s/came", 0.5)
+        for number in range(100):
+            planted.voter(f"llm_judge:{number}", 0.5, share=0.1, kind="llm_judge", given=False)
+        planted.gold(150)
+        flips = fit_label_model(planted.votes(), POLICIES["votes"]).strata["flip"]
+        found = [flips.like(edge, 20) for edge in EDGES]
+        proven += any(one is not None and one.low >= 0.5 for one in found)
+        pairs, right = pairs + sum(row[1] for row in flips.rows), right + sum(row[2] for row in flips.rows)
+    # By the gold of all folds half of the stores had proof, and .61 of the flips looked right.
+    assert proven <= 2
+    assert right / pairs < 0.57

@@ -161,7 +161,7 @@ def figures_are_there(root, found):
     assert judge["accuracy_low"] < judge["accuracy"] < judge["accuracy_high"]
     assert found["person:experts/expert-0"]["status"] == "gold"
     (document,) = (root / "_artefacts").glob("label-model-*.json")
-    assert json.loads(document.read_text())["version"] == 1
+    assert json.loads(document.read_text())["version"] == 2
 
 
 def test_number_of_shards_changes_no_probability(tmp_path):
