@@ -110,7 +110,7 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
     else:
         sample = votes.chance < policy.skene_pairs / max(1, votes.pairs)
         slopes = (agreed_slope(model, without, votes, sample),) * (1 + FOLDS)
-    chance = probabilities(total, np.array(slopes)[variant], model.tie_share)
+    chance = probabilities(total * np.array(slopes)[variant][:, None], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
     strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
     fitted = replace(model, slopes=slopes, strata=strata, agreed=not calibrated)

@@ -41,20 +41,26 @@ def evidence(model: LabelModel, acts: Acts, variant: Ints, low_for: Ints | None 
 
 
 def summed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
-    """Evidence of each pair, shape (pairs, 3): naive Bayes, tempered because acts on one pair share errors.
+    """Evidence of each pair but for gold on the pair itself, shape (pairs, 3): naive Bayes, tempered because acts on one pair share errors.
 
     Where a policy counts more than votes, people and machines are tempered apart, machines are weighed, and what is said of the
     responses in other pairs is added.
     """
     beside = model.beside
+    own = ~acts.gold
     if beside is None:
-        return tempered(model, acts, told, variant)
-    total = apart(model, acts, weighed(model, acts, told, variant, sides), variant)
+        return tempered(model, acts.keep(own), told[own], variant)
+    total = apart(model, acts.keep(own), weighed(model, acts, told, variant, sides)[own], variant)
     odds = _from_elsewhere(model, beside, acts, told, variant, sides) + np.array(beside.length)[variant] * sides.length
     if beside.format:
         odds = odds + np.array(beside.format)[variant] * sides.format + _by_models(beside, variant, sides)
     leaned: Floats = total + odds[:, None] * np.array([0.5, -0.5, 0.0])
     return leaned
+
+
+def of_gold(model: LabelModel, acts: Acts, told: Floats, variant: Ints) -> Floats:
+    """What gold on each pair itself says, shape (pairs, 3): it shares no errors with the rest, and the rest's calibration is not its own."""
+    return tempered(model, acts.keep(acts.gold), told[acts.gold], variant)
 
 
 def weighed(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides) -> Floats:
@@ -135,10 +141,10 @@ def apart(model: LabelModel, acts: Acts, told: Floats, variant: Ints) -> Floats:
     )
 
 
-def probabilities(total: Floats, slope: Floats, tie_share: float) -> Floats:
-    """P(a), P(b), P(tie), shape (pairs, 3), from summed evidence and each pair's calibration slope."""
+def probabilities(total: Floats, tie_share: float) -> Floats:
+    """P(a), P(b), P(tie), shape (pairs, 3), from calibrated evidence."""
     prior = np.log(np.array([(1 - tie_share) / 2, (1 - tie_share) / 2, tie_share]))
-    scaled = total * slope[:, None] + prior
+    scaled = total + prior
     weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     # Added in this order, exchanging a and b changes no bit.
     shares: Floats = weights / ((weights[:, [0]] + weights[:, [1]]) + weights[:, [2]])
@@ -152,7 +158,8 @@ def posterior(
     variant = variants(fold, has_gold)
     told = evidence(model, acts, variant, low_for)
     total = summed(model, acts, told, variant, sides)
-    return probabilities(total, slopes_of(model, acts, told, variant, sides, total), model.tie_share)
+    slope = slopes_of(model, acts, told, variant, sides, total)
+    return probabilities(total * slope[:, None] + of_gold(model, acts, told, variant), model.tie_share)
 
 
 def slopes_of(model: LabelModel, acts: Acts, told: Floats, variant: Ints, sides: Sides, total: Floats) -> Floats:
@@ -171,7 +178,7 @@ def left_of_all(
     """What is left of each pair's summed evidence where all that counts shares errors (`shared.py`); where one opinion stands alone."""
     odds = total[:, 0] - total[:, 1]
     opinions = weighed(model, acts, told, variant, sides)
-    said, live = opinions[:, 0] - opinions[:, 1], model.live(acts, variant)
+    said, live = opinions[:, 0] - opinions[:, 1], model.live(acts, variant) & ~acts.gold
     people = model.people[acts.voice] & ~acts.gold
 
     def line(mine: Bools, share: float) -> Floats:
@@ -183,10 +190,8 @@ def left_of_all(
     lines = [line(people, 1.0), line(~people & ~acts.gold, 1.0 if model.beside is None else model.correlation)]
     rest = np.zeros(len(odds)) if model.beside is None else odds - lines[0] - lines[1]
     left = left_of(odds, lines, rest, model.shared)
-    # Gold is what shares no errors.
-    by_gold = np.bincount(acts.pair[acts.gold], minlength=len(odds)) > 0
     heard = np.bincount(acts.pair[live], minlength=len(odds))
-    return np.where(by_gold, 1.0, left), (heard == 1) & (left >= 1.0 - _NOTHING)
+    return left, (heard == 1) & (left >= 1.0 - _NOTHING)
 
 
 def variants(fold: Ints, has_gold: Bools) -> Ints:

@@ -10,7 +10,15 @@ import pyarrow.compute as pc
 from prefcurate.transforms.consensus.acts import Acts, acts_of
 from prefcurate.transforms.consensus.decide import Beliefs, Rules, by_gold
 from prefcurate.transforms.consensus.model import LabelModel
-from prefcurate.transforms.consensus.posterior import by_models, evidence, from_elsewhere, slopes_of, summed, variants
+from prefcurate.transforms.consensus.posterior import (
+    by_models,
+    evidence,
+    from_elsewhere,
+    of_gold,
+    slopes_of,
+    summed,
+    variants,
+)
 from prefcurate.transforms.consensus.rows import beliefs_of
 from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import NO_LABEL, Bools, Floats, Votes, gold_truth, votes_of
@@ -115,8 +123,9 @@ class _Case:
         self.slope = float(slopes_of(model, self._acts, self._told, self._variant, votes.sides, total)[pair])
 
     def _odds(self, told: Floats) -> float:
-        total = summed(self._model, self._acts, told, self._variant, self._votes.sides)[self._pair]
-        return self.slope * float(total[0] - total[1])
+        rest = summed(self._model, self._acts, told, self._variant, self._votes.sides)[self._pair]
+        gold = of_gold(self._model, self._acts, told, self._variant)[self._pair]
+        return self.slope * float(rest[0] - rest[1]) + float(gold[0] - gold[1])
 
     def opinions(self) -> Iterator[Worth]:
         """What the evidence gains by each opinion."""

@@ -162,3 +162,21 @@ def test_coins_that_gold_silences_prove_no_flips():
     # By the gold of all folds half of the stores had proof, and .61 of the flips looked right.
     assert proven <= 2
     assert right / pairs < 0.57
+
+
+@pytest.mark.parametrize("policy", ["votes", "models"])
+def test_gold_on_a_pair_stands_at_its_own_worth_however_little_the_others_are_worth(policy):
+    planted = Planted(600, 13)
+    # Five judges that repeat one hidden opinion, right 52 times of 100; the first gold pairs have nobody but gold.
+    hidden = np.where(planted.rng.random(600) < 0.52, planted.truth, -planted.truth)
+    for judge in range(5):
+        said = np.where(planted.rng.random(600) < 0.9, hidden, -hidden)
+        for pair in range(60, 600):
+            planted.add(pair, f"llm_judge:{judge}", said[pair], kind="llm_judge", given=False)
+    planted.gold(120)
+    votes = planted.votes()
+    model = fit_label_model(votes, POLICIES[policy])
+    acts = acts_of(votes, model.voices)
+    chance = posterior(model, acts, votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)[:60, :2].max(axis=1)
+    assert chance.min() > 0.9
+    assert chance.max() <= POLICIES[policy].gold_accuracy
