@@ -15,7 +15,9 @@ from prefcurate.transforms.route.route import READS, WRITES, Route
 def _settings(config: Config) -> Any:
     # Stores from before there was a rule of people's numbers are not routed again for it.
     left_out = {"people"} if config.route.people is None else set()
-    return {"algorithm": ALGORITHM, "route": config.route.model_dump(mode="json", exclude=left_out)}
+    told = {"algorithm": ALGORITHM, "route": config.route.model_dump(mode="json", exclude=left_out)}
+    # Only the rule of people's numbers counts labels that came: gold says which of them.
+    return told | ({} if config.route.people is None else {"gold": config.gold.model_dump(mode="json")})
 
 
 STAGE = Stage(
@@ -24,5 +26,5 @@ STAGE = Stage(
     reads=READS,
     writes=WRITES,
     settings=_settings,
-    transform=lambda config, context: Route(context, config.route),
+    transform=lambda config, context: Route(context, config.route, config.gold),
 )

@@ -4,7 +4,7 @@ from pydantic import Field, model_validator
 
 from prefcurate.transforms.options import Options
 
-ALGORITHM = 1
+ALGORITHM = 2
 """Raised by hand when another choice is made from the same tables."""
 
 

@@ -1,7 +1,7 @@
 """Who should look at which pair next: the value of one more annotation, per price, under a budget."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +29,8 @@ class Asked:
 class Candidate:
     """A pair and whom it would be best to ask; `gain` is how much likelier its label would be right after one answer.
 
-    `answers` is how many are wanted, `price_usd` what one costs; `begun`: people have answered, but not as many as the rule wants.
+    `answers` is how many are wanted, `price_usd` what one costs; `begun`: people have answered, but not as many as the rule wants;
+    `passed`: queues whose lottery passes the pair over, because it was drawn before or its judge has answered it.
     """
 
     comparison_id: str
@@ -40,6 +41,7 @@ class Candidate:
     price_usd: float
     answers: int = 1
     begun: bool = False
+    passed: tuple[str, ...] = ()
 
     @property
     def cost_usd(self) -> float:
@@ -91,6 +93,7 @@ def best_candidates(
     probabilities: Floats,
     askable: Sequence[tuple[Asked, NDArray[np.bool_]]],
     people: PeopleAsked | None = None,
+    passed: Mapping[str, Set[str]] | None = None,
 ) -> list[Candidate]:
     """For each pair the one to ask who gains most per dollar; people, where they have begun and are not enough yet.
 
@@ -100,6 +103,7 @@ def best_candidates(
         probabilities: P(a), P(b), P(tie), shape (pairs, 3).
         askable: who can be asked, and for each pair whether it makes sense (a judge answers a question once); people first.
         people: how many of them are wanted; one without a rule.
+        passed: by queue, the pairs that its lottery passes over.
     """
     gains = np.stack([np.where(sense, expected_gain(probabilities, who.accuracy), -1.0) for who, sense in askable])
     prices = np.array([who.price_usd for who, _ in askable])
@@ -117,6 +121,7 @@ def best_candidates(
             askable[who][0].price_usd,
             int(wanted[i]),
             bool(begun[i]),
+            tuple(queue for queue, pairs in sorted((passed or {}).items()) if comparison in pairs),
         )  # fmt: skip
         for i, (comparison, who) in enumerate(zip(ids, best.tolist(), strict=True))
     ]
@@ -132,14 +137,24 @@ def by_chance(candidate: Candidate, seed: int) -> tuple[float, str]:
     return (unit_interval(seed, candidate.comparison_id, "route/uniform"), candidate.comparison_id)
 
 
-def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, seed: int) -> list[Routed]:
+def plan(
+    candidates: Sequence[Candidate],
+    total: int,
+    options: RouteOptions,
+    seed: int,
+    passed: Mapping[str, int] | None = None,
+) -> list[Routed]:
     """Fills the queues under the budget: first by value, then a share of each queue gives way to a uniform sample.
+
+    Every pair has one number in the lottery, and those whose drawn number was answered are passed over: round after round
+    the sample grows without replacement, and no drawn pair is measured by the answers of an earlier draw.
 
     Args:
         candidates: at least the most valuable ones and the first of the lottery, of all shards.
         total: how many pairs there are in all, which the chance of being drawn depends on.
         options: budget and shares.
         seed: of the lottery.
+        passed: by queue, how many pairs its lottery passes over.
     """
     worth = sorted((c for c in set(candidates) if c.gain > 0 or c.begun), key=by_value)
     affordable = _within_budget(worth, options)
@@ -151,9 +166,10 @@ def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, see
         uniform = math.ceil(size * options.uniform_share)
         price = next((c.price_usd for c in affordable if c.queue == queue), 0.0)
         name = next((c.name for c in affordable if c.queue == queue), "")
-        picked = [c for c in drawn if c.comparison_id not in taken][:uniform]
+        picked = [c for c in drawn if c.comparison_id not in taken and queue not in c.passed][:uniform]
         taken |= {c.comparison_id for c in picked}
-        routed += [_drawn(c, queue, name, price, len(picked), total) for c in picked]
+        among = total - (passed or {}).get(queue, 0)
+        routed += [_drawn(c, queue, name, price, len(picked), among) for c in picked]
     for queue, size in sizes.items():
         room = size - sum(r.candidate.queue == queue for r in routed)
         best = [c for c in affordable if c.queue == queue and c.comparison_id not in taken][:room]
@@ -164,15 +180,21 @@ def plan(candidates: Sequence[Candidate], total: int, options: RouteOptions, see
 def _affordable(routed: Sequence[Routed], options: RouteOptions) -> list[Routed]:
     """What of both queues fits the budget: a drawn pair may want more answers than the one that gave way to it."""
     order = sorted(routed, key=lambda r: (r.reason == "", by_value(r.candidate)))
-    return order[: len(_within_budget([r.candidate for r in order], options))]
+    kept = {c.comparison_id for c in _within_budget([r.candidate for r in order], options)}
+    return [r for r in order if r.candidate.comparison_id in kept]
 
 
 def _within_budget(worth: Sequence[Candidate], options: RouteOptions) -> list[Candidate]:
-    if options.budget.items is not None:
-        answers = np.cumsum([c.answers for c in worth])
-        return list(worth[: int(np.searchsorted(answers, options.budget.items, side="right"))])
-    spent = np.cumsum([c.cost_usd for c in worth])
-    return list(worth[: int(np.searchsorted(spent, (options.budget.usd or 0.0) + 1e-9, side="right"))])
+    """In the order given, all for whom enough is left: one that is too dear stands in nobody's way."""
+    in_answers = options.budget.items is not None
+    left = float((options.budget.items if in_answers else options.budget.usd) or 0.0) + 1e-9
+    kept = []
+    for candidate in worth:
+        cost = candidate.answers if in_answers else candidate.cost_usd
+        if cost <= left:
+            kept.append(candidate)
+            left -= cost
+    return kept
 
 
 def _drawn(candidate: Candidate, queue: str, name: str, price: float, n: int, total: int) -> Routed:

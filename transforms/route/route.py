@@ -2,6 +2,7 @@
 
 import heapq
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from prefcurate.schemas.tables import TABLES
+from prefcurate.transforms.ingest.options import GoldOptions
+from prefcurate.transforms.labels import given_labels
 from prefcurate.transforms.route.options import PeopleRule, RouteOptions
 from prefcurate.transforms.route.plan import (
     JUDGE,
@@ -35,7 +38,7 @@ from prefcurate.transforms.store.files import join, write_bytes
 from prefcurate.transforms.store.parts import Part, write_part
 from prefcurate.transforms.store.snapshot import Snapshot
 
-READS = ("consensus", "annotators", "annotations", "comparisons")
+READS = ("consensus", "annotators", "annotations", "comparisons", "occurrences", "gold")
 WRITES = ("routes",)
 ASKED_BY = "route:value-of-information"
 _MEASURED = 10
@@ -49,13 +52,17 @@ FROM consensus WHERE attribute = 'overall' AND context = 'none' ORDER BY prompt_
 
 _PEOPLE = """
 WITH said AS (
-    SELECT comparison_id, CASE WHEN ends_with(annotator, '/anonymous') THEN annotation_id ELSE annotator END AS person, strength,
-        CASE WHEN label IN ('a', 'b') THEN label ELSE 'tie' END AS side
-    FROM annotations
-    WHERE kind = 'person' AND attribute = 'overall' AND context = 'none' AND label IN ('a', 'b', 'tie', 'both_bad', 'both_good')
+    SELECT g.comparison_id, CASE WHEN ends_with(g.annotator, '/anonymous') THEN annotation_id ELSE g.annotator END AS person, a.strength,
+        CASE WHEN g.label IN ('a', 'b') THEN g.label ELSE 'tie' END AS side
+    FROM given g JOIN annotations a USING (annotation_id) WHERE g.kind = 'person'
 )
 SELECT comparison_id, count(DISTINCT person), count(DISTINCT side) > 1, coalesce(max(strength) - min(strength), 0), count(strength) = count(*)
 FROM said GROUP BY comparison_id ORDER BY comparison_id
+"""
+
+
+_DRAWN_BEFORE = """
+SELECT DISTINCT comparison_id FROM annotations WHERE kind = 'person' AND starts_with(asked_by, 'route:') AND inclusion_p < 1
 """
 
 
@@ -66,10 +73,12 @@ class Route(beam.PTransform):
     Args:
         context: the stage.
         options: budget, prices and who can be asked.
+        gold: whose labels are gold: those of side audit are seen by the report alone.
     """
 
     context: StageContext
     options: RouteOptions
+    gold: GoldOptions
 
     def expand(self, root: beam.Pipeline) -> beam.PCollection[str]:
         """From a pipeline's root to the ledger entry's state."""
@@ -77,7 +86,8 @@ class Route(beam.PTransform):
         units = pinned | ShardUnits()
         planned = (
             units
-            | "candidates" >> beam.Map(_Candidates(self.context, self.options)).with_output_types(ShardCandidates)
+            | "candidates"
+            >> beam.Map(_Candidates(self.context, self.options, self.gold)).with_output_types(ShardCandidates)
             | "of all shards" >> beam.CombineGlobally(beam.combiners.ToListCombineFn())
             | "plan" >> beam.Map(_plan, self.options, self.context.seed)
         )
@@ -88,16 +98,18 @@ class Route(beam.PTransform):
 
 @dataclass(frozen=True)
 class ShardCandidates:
-    """The candidates of a shard that can come into a queue, and how many pairs it has in all."""
+    """The candidates of a shard that can come into a queue, how many pairs it has in all, and how many each queue's lottery passes over."""
 
     candidates: tuple[Candidate, ...]
     pairs: int
+    passed: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True)
 class _Candidates:
     context: StageContext
     options: RouteOptions
+    gold: GoldOptions
 
     def __call__(self, unit: Unit) -> ShardCandidates:
         pairs = _pairs(unit)
@@ -106,9 +118,12 @@ class _Candidates:
             return ShardCandidates((), pairs.num_rows)
         ids = pairs["comparison_id"].to_pylist()
         chances = np.stack([pairs[name].to_numpy() for name in ("p_a", "p_b", "p_tie")], axis=1)
-        people = None if self.options.people is None else people_asked(unit, ids, self.options.people)
-        found = best_candidates(ids, unit.shard, chances, _askable(unit, ids, self.options, people), people)
-        return ShardCandidates(tuple(_longlist(found, self.options, self.context.seed)), len(ids))
+        people = None if self.options.people is None else people_asked(unit, ids, self.options.people, self.gold)
+        askable = _askable(unit, ids, self.options, people)
+        passed = _passed(unit, ids, askable)
+        found = best_candidates(ids, unit.shard, chances, askable, people, passed)
+        counts = tuple((queue, len(pairs)) for queue, pairs in sorted(passed.items()))
+        return ShardCandidates(tuple(_longlist(found, self.options, self.context.seed)), len(ids), counts)
 
 
 def _pairs(unit: Unit) -> pa.Table:
@@ -123,13 +138,35 @@ def _longlist(found: Sequence[Candidate], options: RouteOptions, seed: int) -> l
     most = items if items is not None else math.floor((options.budget.usd or 0.0) / cheapest + 1e-9)
     lottery = 2 * math.ceil(most * options.uniform_share)
     best = heapq.nsmallest(most, (c for c in found if c.gain > 0 or c.begun), key=by_value)
-    drawn = heapq.nsmallest(lottery, found, key=lambda c: by_chance(c, seed))
+    drawn = [
+        candidate
+        for queue in (PERSON, JUDGE)
+        for candidate in heapq.nsmallest(
+            lottery, (c for c in found if queue not in c.passed), key=lambda c: by_chance(c, seed)
+        )
+    ]
     return sorted(set(best) | set(drawn))
 
 
-def people_asked(unit: Unit, ids: Sequence[str], rule: PeopleRule) -> PeopleAsked:
-    """How many people have answered each pair, and how many more should; who answers twice is one, but for those without a name."""
+def _passed(
+    unit: Unit, ids: Sequence[str], askable: Sequence[tuple[Asked, NDArray[np.bool_]]]
+) -> dict[str, frozenset[str]]:
+    """By queue, the pairs that its lottery passes over: whose draw people have answered, and which a judge has answered."""
     with unit.snapshot.connect(["annotations"], unit.shard) as connection:
+        drawn = {comparison for (comparison,) in connection.sql(_DRAWN_BEFORE).fetchall()}
+    asked = [sense for who, sense in askable if who.queue == JUDGE]
+    by_judges = np.flatnonzero(~np.logical_and.reduce(asked)).tolist() if asked else []
+    return {PERSON: frozenset(drawn & set(ids)), JUDGE: frozenset(ids[place] for place in by_judges)}
+
+
+def people_asked(unit: Unit, ids: Sequence[str], rule: PeopleRule, gold: GoldOptions) -> PeopleAsked:
+    """How many people have answered each pair, and how many more should; who answers twice is one, but for those without a name.
+
+    What gold of side audit says counts for nothing: pairs that the report measures by are chosen like all others.
+    """
+    given = given_labels(unit.snapshot, gold, unit.shard)
+    with unit.snapshot.connect(["annotations"], unit.shard) as connection:
+        connection.register("given", given)
         rows = connection.sql(_PEOPLE).fetchall()
     said = {
         comparison: (n, spread > rule.spread if graded else differ) for comparison, n, differ, spread, graded in rows
@@ -184,7 +221,10 @@ def _answered(snapshot: Snapshot, shard: int, annotator: str) -> set[str]:
 
 def _plan(shards: Sequence[ShardCandidates], options: RouteOptions, seed: int) -> tuple[Routed, ...]:
     candidates = [candidate for shard in shards for candidate in shard.candidates]
-    return tuple(plan(candidates, sum(shard.pairs for shard in shards), options, seed))
+    passed: Counter[str] = Counter()
+    for shard in shards:
+        passed.update(dict(shard.passed))
+    return tuple(plan(candidates, sum(shard.pairs for shard in shards), options, seed, passed))
 
 
 @dataclass(frozen=True)

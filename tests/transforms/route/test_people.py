@@ -6,10 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from prefcurate.schemas.canonical import shard_of
+from prefcurate.transforms.ingest.options import GoldOptions
 from prefcurate.transforms.route.options import PeopleRule, RouteBudget, RouteOptions
 from prefcurate.transforms.route.plan import PERSON, Asked, Candidate, PeopleAsked, best_candidates, plan
 from prefcurate.transforms.route.route import READS, WRITES, Route, people_asked
-from prefcurate.transforms.steps.units import Unit
+from prefcurate.transforms.steps.units import Unit, shard_units
 from tests.helpers import context, label, make_store, pair, run_stage
 from tests.transforms.publish.stores import decided, ids, put
 
@@ -104,16 +106,30 @@ def test_who_answered_is_counted_in_the_store(tmp_path):
     found = {}
     for shard in range(store.shards):
         mine = {row["comparison_id"]: name for name, row in ids(store).items()}
-        told = people_asked(Unit(snapshot, shard), sorted(mine), RULE)
+        told = people_asked(Unit(snapshot, shard), sorted(mine), RULE, GoldOptions())
         here = set(snapshot.table("comparisons", shard)["comparison_id"].to_pylist())
         found |= {mine[c]: int(n) for c, n in zip(sorted(mine), told.missing, strict=True) if c in here}
     assert found == WANTED
 
 
+@pytest.mark.parametrize("side", ["fit", "audit"])
+def test_what_gold_of_side_audit_says_decides_nothing(tmp_path, side):
+    store = make_store(tmp_path, [pair("q", "x", "y", *votes("first", "first", "first"), label("second", "expert"))])
+    (row,) = ids(store).values()
+    put(store, "gold", [{"prompt_id": row["prompt_id"], "prompt_cluster": row["prompt_id"], "side": side}])
+    unit = next(
+        u
+        for u in shard_units(context(store, "route", READS, WRITES).pin())
+        if u.shard == shard_of(row["prompt_id"], store.shards)
+    )
+    told = people_asked(unit, [row["comparison_id"]], RULE, GoldOptions(annotators=("person:*/expert",)))
+    assert (told.answered.tolist(), told.missing.tolist()) == (([4], [1]) if side == "fit" else ([3], [0]))
+
+
 def test_queue_and_table_say_how_many_should_answer(tmp_path):
     store = filled(tmp_path)
     options = RouteOptions(people=RULE, budget=RouteBudget(items=100), uniform_share=0)
-    run_stage(Route(context(store, "route", READS, WRITES), options))
+    run_stage(Route(context(store, "route", READS, WRITES), options, GoldOptions()))
     names = {row["comparison_id"]: name for name, row in ids(store).items()}
     rows = {names[row["comparison_id"]]: row for row in store.dataset("routes").to_table().to_pylist()}
     asked = {name: row["answers"] for name, row in rows.items() if row["queue"] == PERSON}
@@ -123,5 +139,5 @@ def test_queue_and_table_say_how_many_should_answer(tmp_path):
     tasks = json.loads((Path(store.root) / "queues" / "person.json").read_text())
     assert {names[task["data"]["comparison_id"]]: task["data"].get("answers", 1) for task in tasks} == asked
     without = RouteOptions(budget=RouteBudget(items=100), uniform_share=0)
-    run_stage(Route(context(store, "route", READS, WRITES, run_id="again"), without))
+    run_stage(Route(context(store, "route", READS, WRITES, run_id="again"), without, GoldOptions()))
     assert {row["answers"] for row in store.dataset("routes").to_table().to_pylist()} <= {1, None}

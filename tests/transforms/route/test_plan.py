@@ -1,5 +1,7 @@
 """Value of information worked by hand, and what a plan promises."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -65,6 +67,27 @@ def test_the_lottery_is_uniform_and_does_not_know_the_gain():
         places += [int(r.candidate.comparison_id, 16) for r in routed if r.reason.startswith("uniform")]
     assert len(places) == 300
     assert np.mean(places) == pytest.approx(99.5, abs=10)
+
+
+def test_round_after_round_the_lottery_draws_others_and_is_uniform_among_all():
+    options = RouteOptions(budget=RouteBudget(items=200))
+    answered: set[str] = set()
+    for number in range(1, 5):
+        found = [replace(c, passed=(PERSON,) if c.comparison_id in answered else ()) for c in candidates(1000)]
+        routed = plan(found, 1000, options, 7, {PERSON: len(answered)})
+        drawn = [r for r in routed if r.inclusion_p < 1]
+        assert {r.inclusion_p for r in drawn} == {round(10 / (1000 - len(answered)), 9)}
+        answered |= {r.candidate.comparison_id for r in drawn}
+        assert len(answered) == 10 * number
+
+
+def test_a_drawn_pair_that_is_too_dear_stands_in_nobodys_way():
+    begun = [Candidate(f"begun{i}", 0, PERSON, "a person", 0.01, 0.5, 1, True) for i in range(2)]
+    fresh = [Candidate(f"fresh{i:02}", 0, PERSON, "a person", 0.1, 0.5, 3) for i in range(50)]
+    for budget in (RouteBudget(items=2), RouteBudget(usd=1.0)):
+        routed = plan(begun + fresh, 52, RouteOptions(budget=budget), 7)
+        assert routed
+        assert sum(r.candidate.answers for r in routed) <= 2
 
 
 def test_money_is_never_overspent():

@@ -51,7 +51,7 @@ def decide(store, **more):
 
 
 def route(store, options):
-    run_stage(Route(context(store, "route", ROUTE_READS, ROUTE_WRITES), options))
+    run_stage(Route(context(store, "route", ROUTE_READS, ROUTE_WRITES), options, GoldOptions()))
     return {row["comparison_id"]: row for row in store.dataset("routes").to_table().to_pylist()}
 
 
