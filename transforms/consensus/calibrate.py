@@ -14,6 +14,7 @@ _SPREAD = 0.2
 """How far what is believed of an exponent without gold may be wrong (its logarithm, one standard deviation): as far as it was on real sets."""
 _FREEDOM = 4
 """Degrees of freedom of that belief, a Student's t: opinions that are unlike all real sets, such as independent ones, are soon known by gold."""
+_FEW_CLUSTERS = 5
 _STEPS = 50
 _DIGITS = 9
 
@@ -70,15 +71,43 @@ class Strata:
         return None
 
 
-def strata_of(probability: Floats, right: Floats, weight: Floats | None = None) -> Strata:
-    """Counts pairs and right ones in each stratum; pairs that share one act of gold may weigh less than one."""
+def strata_of(probability: Floats, right: Floats, weight: Floats | None = None, cluster: Ints | None = None) -> Strata:
+    """Counts pairs and right ones in each stratum, as many as they are worth.
+
+    Pairs of one prompt cluster are right and wrong together: all counts are divided by the design effect, by which that makes the variance
+    larger (Rao and Scott 1992, Biometrics 48:577). Of few clusters it cannot be estimated: there a cluster counts as one pair.
+
+    Args:
+        probability: of each gold pair's label.
+        right: 1, 0, or one half where gold finds both equal.
+        weight: pairs that share one act of gold may weigh less than one.
+        cluster: of each pair's prompt, as a number; 0 where nobody knows it, and then the pair is one of its own.
+    """
     place = np.searchsorted(EDGES, probability, side="right") - 1
     counted = np.ones(len(place)) if weight is None else weight
-    n = np.bincount(place, weights=counted, minlength=len(EDGES)).round(_DIGITS)
-    correct = np.bincount(place, weights=counted * right, minlength=len(EDGES)).round(_DIGITS)
-    return Strata(
-        tuple((edge, _whole(a), _whole(b)) for edge, a, b in zip(EDGES, n.tolist(), correct.tolist(), strict=True))
-    )
+    n = np.bincount(place, weights=counted, minlength=len(EDGES))
+    correct = np.bincount(place, weights=counted * right, minlength=len(EDGES))
+    rate = ((correct + 0.5) / (n + 1))[place]
+    together = np.zeros(len(place), np.int64) if cluster is None else cluster
+    effect = _design_effect(counted * (right - rate), counted**2 * rate * (1 - rate), counted, together)
+    worth = [(values / effect).round(_DIGITS).tolist() for values in (n, correct)]
+    return Strata(tuple((edge, _whole(a), _whole(b)) for edge, a, b in zip(EDGES, *worth, strict=True)))
+
+
+def _design_effect(residual: Floats, variance: Floats, counted: Floats, cluster: Ints) -> float:
+    """How many times larger the variance of a sum is than that of independent pairs, at least 1."""
+    alone = np.flatnonzero(cluster == 0)
+    # Numbers of clusters are not negative.
+    own = cluster.copy()
+    own[alone] = -1 - alone
+    _, which = np.unique(own, return_inverse=True)
+    clusters = int(which.max(initial=-1)) + 1
+    if clusters == len(own):
+        return 1.0
+    if clusters <= _FEW_CLUSTERS:
+        return max(1.0, float(counted.sum()) / clusters)
+    sums = np.bincount(which, weights=residual)
+    return max(1.0, clusters / (clusters - 1) * float(sums @ sums) / float(variance.sum()))
 
 
 def _whole(number: float) -> float:

@@ -20,7 +20,7 @@ from prefcurate.transforms.consensus.shard import ShardVotes
 from prefcurate.transforms.consensus.votes import VOTES, Bools
 
 _LIKE_NO_OTHER = {
-    "fold": 0, "longer": 0, "chance": 0.0, "a": -1, "b": -2, "length": 0.0, "format": 0.0, "model_a": 0, "model_b": 0, "task": 0,
+    "fold": 0, "cluster": 0, "longer": 0, "chance": 0.0, "a": -1, "b": -2, "length": 0.0, "format": 0.0, "model_a": 0, "model_b": 0, "task": 0,
 }  # fmt: skip
 MORE = 5
 """People who are imagined at most."""

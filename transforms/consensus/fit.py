@@ -112,7 +112,9 @@ def _calibrated(model: LabelModel, acts: Acts, truth: Ints, votes: Votes, policy
         slopes = (agreed_slope(model, without, votes, sample),) * (1 + FOLDS)
     chance = probabilities(total * np.array(slopes)[variant][:, None], model.tie_share)
     weight = act_shares(votes)[measured] if policy.strata_of_acts else np.ones(int(measured.sum()))
-    strata = _strata(chance[measured], truth[measured], label_without_gold(votes)[measured], weight)
+    strata = _strata(
+        chance[measured], truth[measured], label_without_gold(votes)[measured], weight, votes.cluster[measured]
+    )
     fitted = replace(model, slopes=slopes, strata=strata, agreed=not calibrated)
     # What is stored is rounded: whoever fits and whoever reads the document use the same numbers.
     return LabelModel.from_json(fitted.to_json())
@@ -127,7 +129,7 @@ def _claimed_without_gold(votes: Votes, policy: Policy) -> float:
     return float(np.mean(chance[:, :2].max(axis=1) / chance[:, :2].sum(axis=1)))
 
 
-def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats) -> dict[str, Strata]:
+def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats, cluster: Ints) -> dict[str, Strata]:
     """Gold pairs on which the consensus names a response: against the label that came, with it, or without one."""
     best = np.where(chance[:, 0] > chance[:, 1], 1, np.where(chance[:, 1] > chance[:, 0], -1, 0))
     top = np.maximum(chance[:, 0], chance[:, 1])
@@ -136,4 +138,6 @@ def _strata(chance: Floats, truth: Ints, label_in: Ints, weight: Floats) -> dict
     classes = {"flip": named & came & (label_in == -best), "keep": named & (label_in == best), "assign": named & ~came}
     # Where gold finds both equal either label is right for half of the people, as everywhere.
     right = np.where(truth == 0, 0.5, truth == best)
-    return {name: strata_of(top[chosen], right[chosen], weight[chosen]) for name, chosen in classes.items()}
+    return {
+        name: strata_of(top[chosen], right[chosen], weight[chosen], cluster[chosen]) for name, chosen in classes.items()
+    }

@@ -122,6 +122,7 @@ def vote_table(said: pa.Table, pairs: pa.Table, seed: int) -> pa.Table:
     about = {
         "fold": np.array([int(_drawn(seed, c, "consensus/fold") * FOLDS) for c in clusters], np.int8),
         "longer": (a > CLEARLY_LONGER * b).astype(np.int8) - (b > CLEARLY_LONGER * a).astype(np.int8),
+        "cluster": np.array([int(c[:15], 16) for c in clusters], np.int64),
         "chance": np.array([_drawn(seed, c, "consensus/sample") for c in comparisons], np.float64),
         "a": _known_by(pairs, "response_a_id"),
         "b": _known_by(pairs, "response_b_id"),

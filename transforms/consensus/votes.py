@@ -33,6 +33,7 @@ VOTES = pa.schema(
         ("gold", pa.bool_()),  # a gold annotation of side fit
         ("given", pa.bool_()),  # came with the data
         ("fold", pa.int8()),
+        ("cluster", pa.int64()),  # hash of the prompt cluster, 0 where it is unknown
         ("longer", pa.int8()),  # +1 a is longer by a tenth, -1 b is, 0 about the same
         ("chance", pa.float64()),  # uniform hash of the comparison, for samples
         ("a", pa.int64()),  # hash of the prompt and response_a
@@ -93,6 +94,7 @@ class Votes:
         pair, annotator, label, order, judgement, gold, given: one entry a vote; `pair` ascends from 0, `annotator` is an
             index into `annotators`; +1 always means a, -1 b, 0 tie or unknown.
         fold, longer, chance: one entry a pair.
+        cluster: of each pair's prompt, as a number; 0 where nobody knows it.
         sides: the responses of each pair.
         annotators, families, kinds: names, one entry an annotator, sorted by annotator.
     """
@@ -108,6 +110,7 @@ class Votes:
     longer: Ints
     chance: Floats
     sides: Sides
+    cluster: Ints
     annotators: tuple[str, ...]
     families: tuple[str, ...]
     kinds: tuple[str, ...]
@@ -121,15 +124,15 @@ class Votes:
         """The same votes with a and b exchanged everywhere."""
         return Votes(
             self.pair, self.annotator, -self.label, -self.order, self.judgement, self.gold, self.given, self.fold,
-            -self.longer, self.chance, self.sides.mirrored(), self.annotators, self.families, self.kinds,
+            -self.longer, self.chance, self.sides.mirrored(), self.cluster, self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
     def of(self, chosen: Bools) -> "Votes":
         """Some of the votes, on the same pairs."""
         return Votes(
             self.pair[chosen], self.annotator[chosen], self.label[chosen], self.order[chosen], self.judgement[chosen],
-            self.gold[chosen], self.given[chosen], self.fold, self.longer, self.chance, self.sides, self.annotators,
-            self.families, self.kinds,
+            self.gold[chosen], self.given[chosen], self.fold, self.longer, self.chance, self.sides, self.cluster,
+            self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
     def keep(self, pairs: Bools) -> "Votes":
@@ -139,7 +142,7 @@ class Votes:
         return Votes(
             renumbered[self.pair[votes]], self.annotator[votes], self.label[votes], self.order[votes],
             self.judgement[votes], self.gold[votes], self.given[votes], self.fold[pairs], self.longer[pairs],
-            self.chance[pairs], self.sides.keep(pairs), self.annotators, self.families, self.kinds,
+            self.chance[pairs], self.sides.keep(pairs), self.cluster[pairs], self.annotators, self.families, self.kinds,
         )  # fmt: skip
 
 
@@ -170,6 +173,7 @@ def votes_of(tables: Sequence[pa.Table]) -> Votes:
         _joined(tables, "gold")[by_key].astype(bool), _joined(tables, "given")[by_key].astype(bool),
         of_pair("fold"), of_pair("longer"), of_pair("chance"),
         Sides(*(of_pair(name) for name in ("a", "b", "length", "format", "model_a", "model_b", "task"))),
+        of_pair("cluster"),
         tuple(w[0] for w in who), tuple(w[1] for w in who), tuple(w[2] for w in who),
     )  # fmt: skip
 

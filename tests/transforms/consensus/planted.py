@@ -28,6 +28,7 @@ class Planted:
         self.format = np.zeros(self.pairs)
         self.models = np.zeros((self.pairs, 2), int)
         self.task = np.zeros(self.pairs, int)
+        self.cluster = np.zeros(self.pairs, int)
 
     def add(self, pair, annotator, label, kind="person", family=None, order=0, judgement=None, gold=False, given=True):
         judgement = len(self.rows) + 1 if judgement is None else judgement
@@ -37,7 +38,7 @@ class Planted:
                  "longer": int(self.longer[pair]), "chance": float(self.chance[pair]),
                  "a": int(self.sides[pair][0]), "b": int(self.sides[pair][1]), "length": float(self.longer[pair]) * 0.3,
                  "format": float(self.format[pair]), "model_a": int(self.models[pair][0]), "model_b": int(self.models[pair][1]),
-                 "task": int(self.task[pair])}
+                 "task": int(self.task[pair]), "cluster": int(self.cluster[pair])}
         )  # fmt: skip
 
     def voter(self, annotator, accuracy, share=1.0, tie_if_tie=0.8, **more):

@@ -180,3 +180,22 @@ def test_gold_on_a_pair_stands_at_its_own_worth_however_little_the_others_are_wo
     chance = posterior(model, acts, votes.fold, gold_truth(votes) != NO_LABEL, votes.sides)[:60, :2].max(axis=1)
     assert chance.min() > 0.9
     assert chance.max() <= POLICIES[policy].gold_accuracy
+
+
+def test_many_pairs_of_few_prompts_prove_no_flip():
+    """Sixty pairs of a prompt on which judges are all right, or all wrong, are one case; of ten prompts and more it is estimated how much they are."""
+    for prompts, each in ((3, 60), (12, 15)):
+        proven = 0
+        for seed in range(6):
+            planted = Planted(600, seed)
+            planted.cluster = 1 + np.arange(600) // each
+            planted.fold = planted.cluster % 5
+            right = planted.rng.random(600 // each + 1)[planted.cluster - 1] < 0.5
+            for judge in ("one", "two"):
+                for pair in range(600):
+                    planted.add(pair, judge, planted.truth[pair] * (1 if right[pair] else -1), "llm_judge", given=False)
+            planted.voter("came", 0.5)
+            planted.gold(prompts * each)
+            flips = fit_label_model(planted.votes(), POLICIES["votes"]).strata["flip"]
+            proven += any(one is not None and one.low >= 0.5 for one in (flips.like(edge, 20) for edge in EDGES))
+        assert proven <= 1
