@@ -145,7 +145,8 @@ def query(
 
     with explaining(store):
         for line in printed(query_store(open_store(store), sql), format.value):
-            typer.echo(line)
+            # What a value holds is printed as it is, also where the output is no terminal.
+            typer.echo(line, color=True)
 
 
 @app.command()

@@ -41,7 +41,7 @@ def repair(
         typer.echo("now `prefcurate run CONFIG` computes again what is missing")
         return
     planned = plan_run(validated(target, None))
-    if planned.calls or planned.others:
+    if any(calls.questions for calls in planned.calls) or planned.others:
         typer.echo(f"now `prefcurate run {target}` computes again what is missing; somebody may have to be paid:")
         typer.echo(render_plan(planned))
         return

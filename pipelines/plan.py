@@ -78,7 +78,7 @@ def plan(config: Config) -> Plan:
 
 def _kept(config: Config) -> Store | None:
     """The store, where there is one already; checked against the configuration."""
-    if not exists(join(config.store, "store.json")):
+    if not any(exists(join(config.store, name)) for name in ("store.json", "comparisons/_delta_log")):
         return None
     store = Store(config.store, config.shards)
     store.create()

@@ -1,5 +1,6 @@
 """The last words of `prefcurate run`: what happened to every row, how good the labels are, and where things lie."""
 
+import shlex
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -60,4 +61,4 @@ def summary_lines(store: Store, findings: Findings) -> Iterator[str]:
     yield ""
     yield "worth trying:"
     for query in QUERIES:
-        yield f'  prefcurate query {store.root} "{query}"'
+        yield f'  prefcurate query {shlex.quote(store.root)} "{query}"'

@@ -25,6 +25,7 @@ from prefcurate.schemas.records import (
     ParseStatus,
     Part,
     Verdict,
+    render,
 )
 
 CONTROL = "preference"
@@ -105,6 +106,11 @@ def _check_id(
     found = canonical.comparison_id(canonical.prompt_id(canonical.canonical_messages(prompt)), *ids)
     if found != given:
         raise RowError("text changed", f"the task says comparison {given}, its messages are comparison {found}")
+    first, second = (response_a, response_b) if data.get("order_shown") == "ab" else (response_b, response_a)
+    for name, messages in (("prompt", prompt), ("first", first), ("second", second)):
+        shown = data.get(name)
+        if shown is not None and canonical.canonical_text(str(shown)) != canonical.canonical_text(render(messages)):
+            raise RowError("text changed", f"what the task shows as {name!r} is not that of comparison {given}")
 
 
 def _label(annotation: Mapping[str, Any], data: Mapping[str, Any]) -> GivenLabel:

@@ -10,7 +10,7 @@ from prefcurate.schemas import canonical
 from prefcurate.schemas.formats.base import ReadUnit, SourceFile
 from prefcurate.schemas.formats.label_studio import LabelStudioReader, comparison_json
 from prefcurate.schemas.formats.registry import READERS
-from prefcurate.schemas.records import Message, Order, Pairs, Part, Unreadable, Verdict
+from prefcurate.schemas.records import Message, Order, Pairs, Part, Unreadable, Verdict, render
 
 PROMPT = (
     Message.of_text("system", "Be brief."),
@@ -121,6 +121,9 @@ def test_an_answer_that_is_none_keeps_the_others(change, status):
     ("tasks", "reason"),
     [
         ([task(annotation(), comparison_id="other")], "text changed"),
+        ([task(annotation(), prompt="What a project's manager made of it?")], "text changed"),
+        ([task(annotation(), first=render(TWO), second=render(ONE))], "text changed"),
+        ([task(annotation(), order_shown="ba", second="Another answer.")], "text changed"),
         ([task(annotation(), order_shown="up")], "bad order"),
         ([task(annotation(), comparison="{")], "bad comparison"),
         ([task(annotation(), comparison='{"prompt":[],"response_a":[],"response_b":[{"role":"x","content":[{"type":"text","cmd":"rm"}]}]}')], "bad comparison"),
@@ -133,6 +136,13 @@ def test_what_cannot_be_used_is_unreadable_with_a_reason(tasks, reason):
     (row,) = read(tasks)
     assert isinstance(row.outcome, Unreadable)
     assert row.outcome.reason == reason
+
+
+def test_a_task_that_shows_what_was_asked_is_used():
+    (row,) = read(
+        [task(annotation(), order_shown="ba", prompt=f"{render(PROMPT)}\r\n", first=render(TWO), second=render(ONE))]
+    )
+    assert isinstance(row.outcome, Pairs)
 
 
 def test_one_broken_task_loses_no_other():

@@ -27,7 +27,10 @@ def who_said_what(acts: Sequence[Said], best: int) -> str:
     """ "3 of 3 people and gpt4 (both orders) prefer B; gpt35 prefers A"; those for ``best`` (+1 or -1) come first."""
     people = [act for act in acts if act.kind == "person" and act.heard]
     sides = [_side(acts, people, vote) for vote in (best, -best, 0)]
-    unheard = sorted({act.name for act in acts if not act.heard})
+    # People are counted, never named: what is published is kept when somebody is forgotten.
+    left_out = sum(act.kind == "person" and not act.heard for act in acts)
+    unheard = [f"{left_out} {'person' if left_out == 1 else 'people'}"] if left_out else []
+    unheard += sorted({act.name for act in acts if not act.heard and act.kind != "person"})
     sides.append(f"not counted, no better than chance on gold: {_listed(unheard)}" if unheard else "")
     return "; ".join(side for side in sides if side)
 

@@ -18,7 +18,6 @@ from prefcurate.schemas.tables import PREFERENCES
 from prefcurate.transforms.publish.card import dataset_card
 from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.releases import (
-    WITHDRAWN,
     Release,
     current_id,
     name_current,
@@ -35,6 +34,7 @@ from prefcurate.transforms.store.duck import connect
 from prefcurate.transforms.store.files import exists, join, listed, names_in, remove, write_bytes
 from prefcurate.transforms.store.store import Store
 from prefcurate.transforms.store.tombstones import Tombstones
+from prefcurate.transforms.store.verify import WITHDRAWN
 
 _GIVEN = """
     CREATE TEMP TABLE given AS SELECT comparison_id, min(group_id) AS group_id,
@@ -179,7 +179,7 @@ def _seal(store: Store, release: Release, files: Sequence[ReleaseFile]) -> str:
     about = release.manifest | {"release": release_id} | tallied(named)
     if not exists(join(folder, "manifest.json")):
         for name, file in named:
-            place(file.path, join(folder, name))
+            place(file, folder, name)
         write_bytes(join(folder, "README.md"), dataset_card(about).encode())
         write_bytes(join(folder, "manifest.json"), manifest_json(about))
     return release_id

@@ -12,9 +12,8 @@ from prefcurate.transforms.publish.options import SPLITS
 from prefcurate.transforms.publish.rows import schema_of
 from prefcurate.transforms.store.files import arrow_dataset, exists, join, names_in, read_bytes, write_bytes
 from prefcurate.transforms.store.store import StoreError
+from prefcurate.transforms.store.verify import WITHDRAWN
 
-WITHDRAWN = "WITHDRAWN"
-"""All that is left in the folder of a release that was withdrawn: a note that says when and why."""
 _ID = re.compile(r"[0-9a-f]{16}")
 
 

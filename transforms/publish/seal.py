@@ -43,7 +43,7 @@ def seal(
     release_id = release_id_of(named)
     folder = release_folder(context.store.root, release_id)
     for name, file in named:
-        place(file.path, join(folder, name))
+        place(file, folder, name)
     if not all(exists(join(folder, name)) for name in ("README.md", "manifest.json")):
         about = manifest(release_id, named, configuration, context)
         write_bytes(join(folder, "README.md"), dataset_card(about).encode())
@@ -119,10 +119,12 @@ def tallied(named: Sequence[tuple[str, ReleaseFile]]) -> dict[str, Any]:
     }
 
 
-def place(source: str, target: str) -> None:
-    """Copies a file to its name in the release, unless an earlier attempt has done so."""
-    if not exists(target):
-        copy(source, target)
+def place(file: ReleaseFile, folder: str, name: str) -> None:
+    """Copies a file to its name in the release, unless it lies there; what no manifest vouches for is read again to know."""
+    target = join(folder, name)
+    sealed = exists(join(folder, "manifest.json"))
+    if not exists(target) or not (sealed or hashlib.sha256(read_bytes(target)).hexdigest() == file.sha256):
+        copy(file.path, target)
 
 
 def release_row(store: Store, release_id: str, settings: str) -> Part:

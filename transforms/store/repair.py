@@ -179,8 +179,12 @@ def _parts_on_disk(root: str, table: str, shards: int | None, shard: int | None 
         told = path.rpartition("/shard=")[2].partition("/")[0]
         if "/_delta_log/" in path or not told.isdigit() or shard not in (None, int(told)):
             continue
-        with opened(path) as stream:
-            about = pq.read_metadata(stream)
+        try:
+            with opened(path) as stream:
+                about = pq.read_metadata(stream)
+        except pa.ArrowInvalid:
+            # Damaged itself: it is named and set aside as a part, and tells nothing of the others.
+            continue
         if shards is None or _fits(table, about, int(told), shards):
             found.append(Part(table, int(told), path, about.num_rows, file.bytes))
     return found

@@ -26,6 +26,8 @@ from prefcurate.transforms.store.store import Store
 READERS = 4
 """Files that are read side by side: a checksum waits for the disk, and for a store over the network longer."""
 Kind = Literal["about", "log", "part", "spare", "release"]
+WITHDRAWN = "WITHDRAWN"
+"""All that is left in the folder of a release that a forgetting withdrew: a note that says when and why."""
 
 
 @dataclass(frozen=True, order=True)
@@ -265,6 +267,9 @@ def _sealed(store: Store) -> dict[str, str]:
 def _release(store: Store, name: str, sealed: str | None, checked: _Check) -> Iterator[Damage]:
     folder = join(store.root, "releases", name)
     path = join(folder, "manifest.json")
+    if exists(join(folder, WITHDRAWN)):
+        # Somebody's forgetting took it away; the note is all that is left of it.
+        return
     if not exists(path):
         # A release without a manifest and without a row was never finished; the next run finishes it.
         if sealed is not None:

@@ -226,6 +226,10 @@ def said(name="p", vote=1, kind="person", cell=PLAIN, gold=False, heard=True) ->
         ),
         ([said(vote=-1, gold=True)], "1 of 1 person (1 gold) prefers B"),
         ([said("coin", 1, "llm_judge", heard=False)], "not counted, no better than chance on gold: coin"),
+        (
+            [said("coin", 1, "llm_judge", heard=False), said("ann@example.org", 1, heard=False)],
+            "not counted, no better than chance on gold: 1 person and coin",
+        ),
         ([said(f"j{i}", -1, "llm_judge") for i in range(6)], "j0, j1, j2 and 3 more prefer B"),
     ],
 )

@@ -18,6 +18,7 @@ from prefcurate.transforms.store.files import write_bytes
 from prefcurate.transforms.store.parts import write_part
 from prefcurate.transforms.store.store import CommitConflict, Store, StoreError
 from prefcurate.transforms.store.tombstones import Tombstones, tombstones, unapplied, write_request
+from prefcurate.transforms.store.verify import find_damage
 from tests.helpers import INGEST, context, ingest, label, make_store, pair, row_accounts, source, told
 from tests.transforms.forget.bytes import holders
 from tests.transforms.publish.stores import decide_all, ids, publish, put
@@ -318,6 +319,7 @@ def test_releases_that_hold_it_are_withdrawn_and_current_always_names_one(store)
     release = open_release(store.root)
     assert release.release_id == current_id(store.root) != old
     assert done.withdrawn == (old,)
+    assert find_damage(store.root) == [], "its note says where it went"
     assert set(release_ids(store.root)) == first - {old} | {release.release_id}, "the earlier one held nothing of it"
     left = release.preferences().to_pylist()
     stays = {r["comparison_id"] for r in rows(store, "comparisons")}

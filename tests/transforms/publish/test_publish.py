@@ -14,6 +14,7 @@ from prefcurate.transforms.publish.options import PublishOptions
 from prefcurate.transforms.publish.releases import open_release, release_ids
 from prefcurate.transforms.publish.rows import TRL
 from prefcurate.transforms.store.store import Store, StoreError
+from prefcurate.transforms.store.verify import find_damage
 from tests.helpers import assistant, label, make_store, pair, source, user
 from tests.helpers import ingest as ingest_sources
 from tests.transforms.publish.stores import (
@@ -357,6 +358,19 @@ def test_a_store_without_pairs_publishes_an_empty_release(tmp_path):
     assert release.preferences().num_rows == 0
     assert release.manifest["rows"] == {"train": 0, "validation": 0, "test": 0}
     assert "(none)" in (Path(release.path) / "README.md").read_text()
+
+
+def test_a_file_that_no_manifest_vouches_for_is_written_again_where_it_is_damaged(tmp_path):
+    store = make_store(tmp_path, [pair("q", "a", "b")])
+    decide_all(store)
+    release = publish(store)
+    before = release.preferences().to_pylist()
+    folder = Path(release.path)
+    (folder / "manifest.json").unlink()
+    (broken,) = folder.glob("train-*.parquet")
+    broken.write_bytes(broken.read_bytes()[:10])
+    assert publish(store).preferences().to_pylist() == before
+    assert find_damage(store.root) == []
 
 
 def test_a_release_that_was_cut_off_is_finished_by_the_next_run(tmp_path):

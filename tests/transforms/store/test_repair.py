@@ -163,6 +163,18 @@ def test_store_json_is_written_again_from_the_parts(tmp_path, sources, shards):
     assert json.loads(about.read_text()) == json.loads(said)
 
 
+def test_store_json_is_written_again_also_where_a_part_of_the_comparisons_is_damaged(tmp_path, sources):
+    store = ingest(tmp_path / "store", sources, 4)
+    about = Path(store.root, "store.json")
+    said = about.read_text()
+    about.unlink()
+    (_, broken), *others = store.files("comparisons")
+    assert others
+    Path(broken).write_bytes(Path(broken).read_bytes()[:200])
+    repair(store.root, "mend", find_damage(store.root))
+    assert json.loads(about.read_text()) == json.loads(said)
+
+
 def test_pending_answers_that_are_damaged_go_aside(tmp_path):
     store = new_store(tmp_path)
     part = fact_part(store, ("p", "x"), pending="describe")
