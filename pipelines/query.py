@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import math
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -94,11 +95,24 @@ def _csv_line(values: list[Any]) -> str:
 
 
 def _json(rows: pa.RecordBatchReader) -> Iterator[str]:
+    names = rows.schema.names
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise QueryError(f"two columns are called {twice[0]}, and JSON keeps one; name one of them (… AS other)")
     before = "["
     for row in _rows(rows):
-        yield f"{before}{json.dumps(row, ensure_ascii=False, default=str)}"
+        yield f"{before}{json.dumps(_finite(row), ensure_ascii=False, default=str, allow_nan=False)}"
         before = ","
     yield "[]" if before == "[" else "]"
+
+
+def _finite(value: Any) -> Any:
+    """JSON has no word for what is no number, or infinite."""
+    if isinstance(value, dict):
+        return {name: _finite(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _table(rows: pa.RecordBatchReader) -> str:

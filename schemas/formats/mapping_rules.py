@@ -11,6 +11,7 @@ Exactly one of these says it:
     {constant: a}                                             the same in every row: chosen and rejected
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +23,7 @@ from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Setting
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Scope
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing, own_words, truth
 from prefcurate.schemas.formats.rows import RowError
+from prefcurate.schemas.formats.sets import nearer
 from prefcurate.schemas.records import AnnotatorKind
 
 Word = Literal["a", "b", "tie", "both_bad", "both_good", "unratable", "skip"]
@@ -210,18 +212,22 @@ class Rule(About):
         try:
             number = float(value)
         except (TypeError, ValueError):
+            number = math.inf
+        if math.isnan(number):
+            return Ruled()
+        if math.isinf(number):
             return Ruled(unknown=f"{str(self.path)!r} is {value!r}, which is no number", raw=str(value))
         opposite: dict[str | None, str] = {"a": "b", "b": "a"}
         positive = self.positive or opposite.get(self.negative, "skip")
         negative = self.negative or opposite.get(self.positive, "skip")
-        gap = 0.0 if abs(number) < self.min_gap else number
+        gap = 0.0 if nearer(number, self.min_gap) else number
         return _worded(_by_sign(gap, positive, negative, self.zero), strength=number if positive == "a" else -number)
 
     def _from_ratings(self, a: float | None, b: float | None) -> Ruled:
         if a is None or b is None:
             return Ruled(scores=(a, b))
         gap = (a - b) if self.higher_is_better else (b - a)
-        word = _by_sign(0.0 if abs(gap) < self.min_gap else gap, "a", "b", self.zero)
+        word = _by_sign(0.0 if nearer(gap, self.min_gap) else gap, "a", "b", self.zero)
         return _worded(word, strength=gap, scores=(a, b))
 
 

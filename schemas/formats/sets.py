@@ -6,6 +6,7 @@ one ranking are not independent is why Ouyang et al. 2022, arXiv:2203.02155, tra
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -128,9 +129,14 @@ def _by_act(scores: Sequence[Score]) -> dict[tuple[Any, ...], Score]:
     return found
 
 
+def nearer(gap: float, least: float) -> bool:
+    """Whether a difference is less than the least that counts; 1.2 less 1.1 is a tenth, whatever binary fractions make of it."""
+    return abs(gap) < least and not math.isclose(abs(gap), least, rel_tol=1e-9)
+
+
 def _label(first: Score, second: Score, min_gap: float) -> GivenLabel:
     gap = second.value - first.value if first.is_rank else first.value - second.value
-    tie = gap == 0 or (abs(gap) < min_gap and not first.is_rank)
+    tie = gap == 0 or (nearer(gap, min_gap) and not first.is_rank)
     return GivenLabel(
         annotator=first.annotator,
         kind=first.kind,

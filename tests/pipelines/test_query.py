@@ -26,6 +26,15 @@ def test_csv_survives_a_round_trip():
     ]
 
 
+def test_json_has_null_for_what_is_no_number_and_keeps_every_column_or_says_so():
+    odd = pa.table({"x": [float("nan"), 1.0], "list": [[float("inf")], [2.0]]})
+    told = "\n".join(printed(odd.to_reader(), "json"))
+    assert json.loads(told, parse_constant=pytest.fail) == [{"x": None, "list": [None]}, {"x": 1.0, "list": [2.0]}]
+    twice = pa.table([[1], [2]], names=["x", "x"])
+    with pytest.raises(QueryError, match="two columns are called x"):
+        list(printed(twice.to_reader(), "json"))
+
+
 def test_json_is_an_array_with_a_row_a_line():
     assert json.loads(lines("json")) == ROWS.to_pylist()
     assert json.loads("\n".join(printed(ROWS.slice(0, 0).to_reader(), "json"))) == []

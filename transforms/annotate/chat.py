@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prefcurate.schemas.canonical import stable_hash
 from prefcurate.transforms.options import Options
@@ -56,6 +57,18 @@ class ChatOptions(Options):
     """Seconds for one request."""
     tries: int = Field(default=6, ge=1)
     """Requests for one question before it is given up for this run."""
+
+    @field_validator("endpoint")
+    @classmethod
+    def _is_an_address(cls, endpoint: str) -> str:
+        try:
+            parts = urlsplit(endpoint)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            good = False
+        if not good:
+            raise ValueError(f"{endpoint!r} is no address of an API; write it whole, as http://localhost:8000/v1")
+        return endpoint
 
     @model_validator(mode="after")
     def _budget_needs_a_price(self) -> "ChatOptions":

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from prefcurate.schemas.canonical import unit_interval
-from prefcurate.schemas.errors import MissingExtra
+from prefcurate.schemas.errors import MissingExtra, WrongSetting
 from prefcurate.transforms.annotate.chat import Asked, Call, ChatOptions, Message, Reply, Request, Unasked, token_bound
 from prefcurate.transforms.annotate.wire import (
     DETAIL_CHARACTERS,
@@ -103,7 +103,7 @@ class ChatSession:
         self._dialect = Dialect(options.structured)
         self._quiet_until = clock()
         self._given_up = 0
-        self._key = os.environ.get(options.api_key_env, "").strip()
+        self._key = _key_in(options.api_key_env)
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:
@@ -183,7 +183,11 @@ class ChatSession:
         try:
             address = f"{self.options.endpoint.rstrip('/')}/chat/completions"
             response = await self._http.post(address, json=body_of(self.options, request, dialect))
-        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        except (
+            httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout,
+            # Not sent at all.
+            httpx.UnsupportedProtocol, httpx.LocalProtocolError, httpx.InvalidURL,
+        ) as error:  # fmt: skip
             return self._call(call_id, "connection", error), _TryAgain()
         except httpx.TimeoutException as error:
             # The endpoint may have worked on it, and may bill it.
@@ -246,6 +250,20 @@ class ChatSession:
     def _safe(self, why: Exception | str) -> str:
         said = why if isinstance(why, str) else f"{type(why).__name__}: {why}"
         return (said.replace(self._key, "[key]") if self._key else said)[:DETAIL_CHARACTERS]
+
+
+def _key_in(variable: str) -> str:
+    """The key in an environment variable; it is never told.
+
+    Raises:
+        WrongSetting: it holds what no header can carry.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not (key.isascii() and key.isprintable()):
+        raise WrongSetting(
+            f"the key in {variable} holds a line break, a quotation mark of print or another character that no key has; set it again"
+        )
+    return key
 
 
 def _wait(state: "tenacity.RetryCallState", request: Request) -> float:

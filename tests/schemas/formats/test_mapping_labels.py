@@ -136,6 +136,8 @@ def test_without_values_the_source_uses_our_words():
         ({"path_a": "x", "path_b": "y"}, {"x": "2", "y": "2.0"}, T, 0),
         ({"path_a": "x", "path_b": "y", "higher_is_better": False}, {"x": 1, "y": 2}, F, 1),
         ({"path_a": "x", "path_b": "y", "min_gap": 2}, {"x": 1, "y": 2}, T, -1),
+        ({"path_a": "x", "path_b": "y", "min_gap": 0.1}, {"x": 1.2, "y": 1.1}, F, 1.2 - 1.1),
+        ({"path_a": "x", "path_b": "y", "min_gap": 0.1}, {"x": 0.3, "y": 0.2}, F, 0.3 - 0.2),
         ({"columns": {"a": "aw", "b": "bw", "tie": "t"}}, {"aw": 0, "bw": "1", "t": False}, S, None),
         ({"constant": "a"}, {}, F, None),
         ({"path": "w", "same_as": {"a": "ma", "b": "mb"}}, {"w": "gpt", "ma": "llama", "mb": "gpt"}, S, None),
@@ -145,6 +147,16 @@ def test_without_values_the_source_uses_our_words():
 def test_other_rules(label, row, verdict, strength):
     found = only(row, label=label)
     assert (found.verdict, found.strength) == (verdict, strength)
+
+
+@pytest.mark.parametrize("value", ["nan", "NaN", float("nan"), ""])
+def test_a_signed_label_that_is_no_number_is_none_and_no_tie(value):
+    assert pair({"d": value}, label={"path": "d", "positive": "a"}).labels == ()
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", float("inf")])
+def test_an_infinite_label_is_unreadable(value):
+    assert "no number" in unreadable({"d": value}, label={"path": "d", "positive": "a"}).detail
 
 
 def test_rules_that_meet_what_they_do_not_know():

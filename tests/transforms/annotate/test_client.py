@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from prefcurate.schemas.errors import WrongSetting
 from prefcurate.transforms.annotate.chat import ChatOptions, Message, Request, same_call, token_bound
 from prefcurate.transforms.annotate.client import FIRST_WAIT, GIVEN_UP_IN_A_ROW, LONGEST_WAIT, ChatSession
 from tests.judge_server import GARBAGE, HALF_BODY, HALF_JSON, HANG_UP, NO_CHOICE, JudgeServer, nothing, refuse
@@ -229,6 +230,22 @@ def test_a_wrong_key_stops_at_once_and_is_never_shown(monkeypatch):
     assert server.received[0].authorization == "Bearer sk-very-secret"
     assert "sk-very-secret" not in repr(outcomes)
     assert "[key]" in outcomes[0].calls[0].detail
+
+
+@pytest.mark.parametrize("key", ["sk-very-secret\nX", "\u201csk-very-secret\u201d", "sk-very\x07secret"])
+def test_a_key_that_no_header_carries_is_refused_unseen_before_anything_is_sent(monkeypatch, key):
+    monkeypatch.setenv("MY_KEY", key)
+    with pytest.raises(WrongSetting, match="the key in MY_KEY holds") as raised:
+        ChatSession(ChatOptions(model="m", api_key_env="MY_KEY"))
+    assert "very" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["localhost:8000", "", "http:/localhost:8000/v1", "ftp://h/v1", "http://[::1/v1", "http://h:80000/v1"]
+)
+def test_what_is_no_address_is_refused_as_a_setting(endpoint):
+    with pytest.raises(ValueError, match="is no address of an API"):
+        ChatOptions(endpoint=endpoint, model="m")
 
 
 def test_a_question_too_long_fails_alone():
