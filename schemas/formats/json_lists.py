@@ -39,8 +39,7 @@ def list_rows(stream: io.BufferedReader, max_bytes: int) -> Iterator[JsonRow]:
             return
     rest = source.rest()
     if rest:
-        problem = Unreadable("bad JSON", "text after the end of the list")
-        yield JsonRow(number + 1, None, rest[:RAW_LIMIT], problem)
+        yield _row(number + 1, rest, Unreadable("bad JSON", "text after the end of the list"))
 
 
 def _row(number: int, raw: str, problem: Unreadable | None) -> JsonRow:

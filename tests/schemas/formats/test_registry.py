@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prefcurate.schemas.formats.base import SourceFile
@@ -94,6 +94,7 @@ def test_a_cut_file_gives_the_rows_before_the_cut(name):
 
 @pytest.mark.parametrize("name", NAMES)
 @settings(max_examples=60)
+@example(data=b"[]\x80")
 @given(data=st.binary(max_size=120) | st.text(alphabet='[]{},:"<>&\t\n1a', max_size=60).map(str.encode))
 def test_no_bytes_make_a_reader_raise(name, data):
     reader = READERS[name].model_validate(SETTINGS.get(name, {}))
