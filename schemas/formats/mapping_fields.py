@@ -186,18 +186,7 @@ class Looker:
         """
         if spec is None:
             return None
-        value = self.value(spec, scope)
-        if is_nothing(value) or (isinstance(value, str) and forms(value)[-1] == "null"):
-            return None
-        if isinstance(value, str) and _COMMA.fullmatch(value.strip()):
-            value = value.replace(",", ".")
-        try:
-            number = float(value)
-        except (TypeError, ValueError, OverflowError) as error:
-            raise RowError("wrong type", f"{str(spec)!r} should be a number and is {str(value)[:80]!r}") from error
-        if number in (float("inf"), float("-inf")):
-            raise RowError("wrong type", f"{str(spec)!r} is infinite")
-        return number
+        return number_in(self.value(spec, scope), str(spec))
 
     def _piece(self, path: Path, scope: Scope) -> str:
         value = look_up(path, scope, self.used)
@@ -236,3 +225,22 @@ class Looker:
 def plain_text(value: Any) -> str:
     """A scalar as text: true and false as in JSON, everything else as Python writes it."""
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def number_in(value: Any, name: str) -> float | None:
+    """A value as a number; None where it is nothing, or a word for it (N/A, none, nan).
+
+    Raises:
+        RowError: it is something else, or infinite; `name` says which value it is.
+    """
+    if is_nothing(value) or (isinstance(value, str) and forms(value)[-1] == "null"):
+        return None
+    if isinstance(value, str) and _COMMA.fullmatch(value.strip()):
+        value = value.replace(",", ".")
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise RowError("wrong type", f"{name!r} should be a number and is {str(value)[:80]!r}") from error
+    if number in (float("inf"), float("-inf")):
+        raise RowError("wrong type", f"{name!r} is infinite")
+    return number

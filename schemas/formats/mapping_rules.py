@@ -11,7 +11,6 @@ Exactly one of these says it:
     {constant: a}                                             the same in every row: chosen and rejected
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,7 +18,7 @@ from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
-from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings
+from prefcurate.schemas.formats.mapping_fields import FieldSpec, Looker, Settings, number_in
 from prefcurate.schemas.formats.mapping_paths import ABSENT, Scope
 from prefcurate.schemas.formats.mapping_values import Values, forms, is_nothing, own_words, truth
 from prefcurate.schemas.formats.rows import RowError
@@ -207,16 +206,12 @@ class Rule(About):
         return f"known values: {self.table.known()}"
 
     def _from_number(self, value: Any) -> Ruled:
-        if is_nothing(value):
-            return Ruled()
         try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.inf
-        if math.isnan(number):
-            return Ruled()
-        if math.isinf(number):
+            number = number_in(value, str(self.path))
+        except RowError:
             return Ruled(unknown=f"{str(self.path)!r} is {value!r}, which is no number", raw=str(value))
+        if number is None:
+            return Ruled()
         opposite: dict[str | None, str] = {"a": "b", "b": "a"}
         positive = self.positive or opposite.get(self.negative, "skip")
         negative = self.negative or opposite.get(self.positive, "skip")
