@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 FINGERPRINTS = "fingerprints"
@@ -35,26 +35,17 @@ class LedgerEntry:
         """As a row of the table."""
         return {"prompt_id": ""} | vars(self) | {key: json.dumps(vars(self)[key], sort_keys=True) for key in _JSON}
 
+    def after(self, ledger: Sequence["LedgerEntry"]) -> "LedgerEntry":
+        """With its place and state behind those before it; the stage's last one where nothing at all is different.
 
-def next_entry(
-    ledger: Sequence[LedgerEntry],
-    stage: str,
-    run_id: str,
-    settings: str,
-    inputs: Mapping[str, str],
-    versions: Mapping[str, int],
-    detail: Mapping[str, Any],
-) -> LedgerEntry:
-    """The entry of a run that has ended; the stage's last one where nothing at all is different.
-
-    Its state moves only when the stage's tables or its detail did, so that later stages need not run again after a run that changed nothing.
-    """
-    told = json.dumps(dict(detail), sort_keys=True)
-    before = next((e for e in reversed(ledger) if e.stage == stage), None)
-    same = before is not None and before.versions == dict(versions) and before.detail == json.loads(told)
-    if before is not None and same and (before.settings, before.inputs) == (settings, dict(inputs)):
-        return before
-    moved = json.dumps([before.state if before else "", settings, dict(versions), told], sort_keys=True)
-    state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
-    sequence = 1 + max((e.sequence for e in ledger), default=0)
-    return LedgerEntry(stage, sequence, run_id, settings, dict(inputs), state, dict(versions), dict(detail))
+        The state moves only when the stage's tables or its detail did, so that later stages need not run again after a run that
+        changed nothing.
+        """
+        told = json.dumps(self.detail, sort_keys=True)
+        before = next((e for e in reversed(ledger) if e.stage == self.stage), None)
+        same = before is not None and before.versions == self.versions and before.detail == json.loads(told)
+        if before is not None and same and (before.settings, before.inputs) == (self.settings, self.inputs):
+            return before
+        moved = json.dumps([before.state if before else "", self.settings, self.versions, told], sort_keys=True)
+        state = before.state if before and same else hashlib.sha256(moved.encode()).hexdigest()[:16]
+        return replace(self, sequence=1 + max((e.sequence for e in ledger), default=0), state=state)

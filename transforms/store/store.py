@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -19,7 +19,7 @@ from prefcurate.transforms.store.errors import DamagedStore as DamagedStore
 from prefcurate.transforms.store.errors import StoreError as StoreError
 from prefcurate.transforms.store.errors import WrongStore as WrongStore
 from prefcurate.transforms.store.files import Listed, arrow_dataset, described_file, exists, join, listed
-from prefcurate.transforms.store.ledger import LedgerEntry, next_entry
+from prefcurate.transforms.store.ledger import LedgerEntry
 from prefcurate.transforms.store.logs import check_logs, has_log
 from prefcurate.transforms.store.parts import Part, table_folder, write_part
 from prefcurate.transforms.store.remote import Unreachable, persistently, refused, table_options, told
@@ -262,7 +262,7 @@ class Store:
         return self._log(table).put(newest.version(), [], transaction, metadata) if made is None else made
 
     def _log(self, table: str) -> TableLog:
-        return TableLog(self.root, table, lambda version: self.delta(table, version))
+        return TableLog(self.root, table, partial(self.delta, table))
 
     def ledger(self) -> list[LedgerEntry]:
         """Every finished run of every stage, oldest first."""
@@ -284,10 +284,7 @@ class Store:
         versions: Mapping[str, int],
         detail: Mapping[str, Any],
     ) -> LedgerEntry:
-        """Writes the ledger entry that makes a stage's run count as finished.
-
-        The entry's ``state`` moves only when the stage's tables or its detail did, so that later stages need not run again
-        after a run that changed nothing.
+        """Writes the ledger entry that makes a stage's run count as finished (`LedgerEntry.after`).
 
         Args:
             stage: the stage.
@@ -306,7 +303,8 @@ class Store:
             if TABLES[table].role == "view" and newest[table] != version:
                 raise conflict(self.root, table, version)
         ledger = self.ledger()
-        entry = next_entry(ledger, stage, run_id, settings, inputs, versions, detail)
+        made = LedgerEntry(stage, 0, run_id, settings, dict(inputs), "", dict(versions), dict(detail))
+        entry = made.after(ledger)
         if entry in ledger:
             return entry
         schema = TABLES["stages"].schema
