@@ -92,7 +92,7 @@ def test_judges_are_asked_where_they_gain_more_per_dollar_and_have_not_answered(
     (known,) = {row["comparison_id"] for row in answered if row["kind"] == "llm_judge"}
     assert sum(row["price_usd"] or 0 for row in found.values()) <= 5.0
     assert sum(row["queue"] == "judge" for row in found.values()) >= 8
-    assert found[known]["queue"] != "judge" or found[known]["inclusion_p"] < 1
+    assert found[known]["queue"] != "judge", "not by lottery either: it has answered"
 
 
 def test_an_overridden_pair_is_not_asked(tmp_path):
@@ -192,4 +192,7 @@ def test_the_whole_way_round(store, tmp_path):
     decide(store)
     found = route(store, ITEMS)
     drawn = {c for c, data in shown.items() if data["inclusion_p"] < 1}
+    drawn_now = {c for c, row in found.items() if row["queue"] == "person" and row["inclusion_p"] < 1}
+    assert len(drawn_now) == len(drawn) == 1 and not drawn_now & drawn
+    assert [found[c]["inclusion_p"] for c in drawn_now] == [pytest.approx(1 / 39)]
     assert all(found[c]["expected_gain"] is None or found[c]["expected_gain"] < 0.2 for c in set(shown) - drawn)
