@@ -83,7 +83,7 @@ def _outcome(task: Mapping[str, Any]) -> Pairs:
         hint = "it is no task of a queue that `route` wrote; exports of other projects are read by the format label_studio_project"
         raise RowError("field missing", f"'data' has no 'comparison': {hint}")
     prompt, response_a, response_b = messages_of(text_in(data, "comparison"))
-    _check_id(data, prompt, response_a, response_b)
+    _check_unchanged(data, prompt, response_a, response_b)
     labels = tuple(_label(object_of(one, "an annotation"), data) for one in _by_id(list_in(task, "annotations")))
     return Pairs((GivenPair(prompt, response_a, response_b, labels),))
 
@@ -95,7 +95,7 @@ def _by_id(annotations: list[Any]) -> list[Any]:
     )
 
 
-def _check_id(
+def _check_unchanged(
     data: Mapping[str, Any],
     prompt: tuple[Message, ...],
     response_a: tuple[Message, ...],

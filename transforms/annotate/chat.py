@@ -61,13 +61,15 @@ class ChatOptions(Options):
     @field_validator("endpoint")
     @classmethod
     def _is_an_address(cls, endpoint: str) -> str:
+        wrong = f"{endpoint!r} is no address of an API; write it whole, as http://localhost:8000/v1"
         try:
+            # Brackets and ports are looked at when they are asked for.
             parts = urlsplit(endpoint)
-            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:
-            good = False
-        if not good:
-            raise ValueError(f"{endpoint!r} is no address of an API; write it whole, as http://localhost:8000/v1")
+            scheme, host, _ = parts.scheme, parts.hostname, parts.port
+        except ValueError as error:
+            raise ValueError(wrong) from error
+        if scheme not in ("http", "https") or not host:
+            raise ValueError(wrong)
         return endpoint
 
     @model_validator(mode="after")

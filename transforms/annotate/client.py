@@ -261,7 +261,7 @@ def _key_in(variable: str) -> str:
     key = os.environ.get(variable, "").strip()
     if not (key.isascii() and key.isprintable()):
         raise WrongSetting(
-            f"the key in {variable} holds a line break, a quotation mark of print or another character that no key has; set it again"
+            f"the key in {variable} holds a line break, a typographic quotation mark or another character that no key has; set it again"
         )
     return key
 

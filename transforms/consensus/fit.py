@@ -53,6 +53,7 @@ def fit_label_model(votes: Votes, policy: Policy, cost: Mapping[str, float] | No
     gold = _sum(folds, len(voices.names))
     golds = (gold, *(gold - of_fold for of_fold in folds))
     silent = np.stack([no_better_than_chance(seen, policy) for seen in golds])
+    # By all gold: a fit of Dawid-Skene for every fold would be most of the time, and what it tells of the others is little.
     soft = _soft(acts.keep(~silent[0, acts.voice]), truth, votes, voices, policy)
     model = LabelModel(
         voices, tuple(believed(seen, soft, voices, policy) for seen in golds), silent, _tie_share(acts, truth),
