@@ -7,6 +7,7 @@ from typer.testing import CliRunner
 from prefcurate.pipelines import cli
 from prefcurate.pipelines.curate import STAGES
 from prefcurate.pipelines.plan import Plan, render
+from prefcurate.transforms.annotate.plan import PlannedCalls
 
 VOTES = "id,q,x,y,vote\n1,Why?,Because.,No idea.,1\n2,How?,Thus.,So.,2\n"
 FIELDS = {"prompt": "q", "response_a": "x", "response_b": "y", "label": {"path": "vote", "values": {1: "a", 2: "b"}}}
@@ -73,6 +74,29 @@ def test_a_stage_needs_those_that_it_builds_on(monkeypatch, capsys, config):
     assert "stage screen builds on ingest, which has not run with this configuration" in err
 
 
+def test_plan_takes_no_store_that_lost_its_store_json_for_a_new_one(monkeypatch, capsys, config, tmp_path):
+    path = config()
+    command(monkeypatch, capsys, "run", path, "--stages", "ingest")
+    (tmp_path / "store" / "store.json").unlink()
+    for arguments in (("plan", path), ("run", path)):
+        status, _, err = command(monkeypatch, capsys, *arguments)
+        assert status == 1
+        assert "prefcurate repair" in err
+
+
+def test_repair_goes_on_where_a_judge_has_nothing_to_answer(monkeypatch, capsys, config, tmp_path):
+    command(monkeypatch, capsys, "run", config(), "--stages", "ingest")
+    planned = Plan(2, 0, (), (PlannedCalls("llm_judge:j", 0),), (), 0.0, None, 1, 1)
+    monkeypatch.setattr("prefcurate.pipelines.plan.plan", lambda config: planned)
+    went_on = []
+    monkeypatch.setattr("prefcurate.pipelines.keeping.run_line", lambda *given: went_on.append(given))
+    (part,) = (tmp_path / "store" / "comparisons").glob("shard=*/*.parquet")
+    part.write_bytes(b"")
+    status, out, _ = command(monkeypatch, capsys, "repair", config())
+    assert status == 0
+    assert len(went_on) == 1 and "somebody may have to be paid" not in out
+
+
 def test_a_store_with_other_shards_is_refused(monkeypatch, capsys, config):
     assert command(monkeypatch, capsys, "run", config(), "--stages", "ingest")[0] == 0
     status, _, err = command(monkeypatch, capsys, "run", config(shards=2), "--stages", "ingest")
@@ -96,6 +120,13 @@ def test_nothing_is_published_of_nothing(monkeypatch, capsys, config, tmp_path, 
     assert status == 1
     assert "no row of any source can be used" in err
     assert not (tmp_path / "store" / "releases").exists()
+
+
+def test_what_a_value_holds_reaches_a_pipe_as_it_is(monkeypatch, capsys, config, tmp_path):
+    command(monkeypatch, capsys, "run", config(), "--stages", "ingest")
+    sql = "SELECT chr(27) || '[31mred' AS x"
+    for form, wanted in (("csv", "x\n\x1b[31mred\n"), ("json", '[{"x": "\\u001b[31mred"}\n]\n')):
+        assert command(monkeypatch, capsys, "query", str(tmp_path / "store"), sql, "--format", form)[:2] == (0, wanted)
 
 
 def test_limit_takes_a_taste(monkeypatch, capsys, config, tmp_path):
