@@ -3,6 +3,7 @@
 import signal
 import socket
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -18,14 +19,26 @@ def server():
         yield listening
 
 
+@pytest.fixture
+def handled():
+    """Sets the handler of a signal for the time of a test."""
+    before = {}
+
+    def set_to(number, handler):
+        before[number] = signal.signal(number, handler)
+
+    yield set_to
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize("interrupts", [signal.default_int_handler, signal.SIG_IGN], ids=["terminal", "background"])
-def test_who_waits_for_a_server_that_goes_is_told_so(server, interrupts):
-    before = signal.signal(signal.SIGINT, interrupts)
+def test_who_waits_for_a_server_that_goes_is_told_so(server, handled, interrupts):
+    handled(signal.SIGINT, interrupts)
     closing = threading.Timer(0.5, lambda: (server.shutdown(socket.SHUT_RDWR), server.close()))
     with pytest.raises(WorkerGone, match=WORDS), watched(server.getsockname(), WORDS):
         closing.start()
         threading.Event().wait(60)
-    signal.signal(signal.SIGINT, before)
 
 
 def test_a_stage_that_fails_because_of_it_says_so_too(server):
@@ -41,14 +54,21 @@ def test_what_ends_a_run_whose_server_stands_is_told_as_it_is(server, error):
     assert raised.value is error
 
 
-def test_nobody_is_interrupted_after_the_block(server):
+def test_nobody_is_interrupted_after_the_block(server, handled):
     interrupted = []
-    before = signal.signal(signal.SIGUSR1, lambda *_: interrupted.append(1))
-    try:
-        with watched(server.getsockname(), WORDS):
-            pass
-        server.close()
-        threading.Event().wait(1.5)
-    finally:
-        signal.signal(signal.SIGUSR1, before)
+    handled(signal.SIGUSR1, lambda *_: interrupted.append(1))
+    with watched(server.getsockname(), WORDS):
+        pass
+    server.close()
+    threading.Event().wait(1.5)
     assert not interrupted
+
+
+def test_in_a_thread_it_is_left_to_beam(server):
+    with ThreadPoolExecutor(1) as threads:
+
+        def work():
+            with watched(server.getsockname(), WORDS):
+                return "done"
+
+        assert threads.submit(work).result() == "done"
